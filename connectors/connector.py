@@ -1,0 +1,277 @@
+"""The class that a connector's author subclasses. The verbs have the Secoda SDK's names and signatures."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from connectors.config.secrets import Redactor
+from connectors.model import CheckResult, DeclaredLineage, ExtractReport, Resource, Statement, Window
+
+if TYPE_CHECKING:
+    import httpx
+
+    from connectors.http import HttpClient
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Ingest(Protocol):
+    """Where a connector's declarations go: the store's writer in a run, a list in a test."""
+
+    def resource(self, resource: Resource) -> None: ...
+    def declaration(self, declaration: DeclaredLineage) -> None: ...
+    def statement(self, statement: Statement) -> None: ...
+
+
+class ConnectorConfig(BaseModel):
+    """The base of a connector's `Config`: unknown fields are faults, and values are hidden in their messages."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+@dataclass
+class Context:
+    """What a run gives a connector. `folder` is the project's: relative paths of a configuration start there."""
+
+    connection: str
+    window: Window
+    ingest: Ingest
+    http: HttpClient
+    folder: Path = field(default_factory=Path)
+    instance: str = ""
+    log: logging.Logger = field(default_factory=lambda: logging.getLogger("headwater"))
+    redact: Redactor = field(default_factory=Redactor)
+    state: dict[str, Any] = field(default_factory=dict)
+
+
+class Connector(ABC):
+    """Reads one kind of system. A subclass has a nested pydantic `Config` and an `extract`.
+
+    `platform` is the system's name in the field's terms ("postgres"); `kinds` are shown as Dagster's kinds.
+    A `windowed` connector extracts exactly its partition's window; any other gives a snapshot of now.
+    """
+
+    platform: ClassVar[str] = ""
+    kinds: ClassVar[frozenset[str]] = frozenset()
+    dialect: ClassVar[str | None] = None
+    windowed: ClassVar[bool] = False
+
+    class Config(ConnectorConfig):
+        """No settings."""
+
+    def __init__(self, config: BaseModel, context: Context, credentials: Mapping[str, str] | None = None) -> None:
+        self.config: Any = config
+        self.credentials: dict[str, str] = dict(credentials or {})
+        self.context = context
+        self.report = ExtractReport()
+
+    # -- what a connector does
+
+    @abstractmethod
+    def extract(self) -> None:
+        """Reads the system and declares what it finds."""
+
+    def check(self) -> Iterable[CheckResult]:
+        """Tries each capability without extracting. The first should be whether the system can be reached."""
+        return ()
+
+    def fingerprint(self) -> str | None:
+        """Cheap text that changes when the source does; None when there is none."""
+        return None
+
+    def start(self) -> None:
+        """Runs the extract."""
+        self.extract()
+
+    # -- what a connector is given
+
+    @property
+    def window(self) -> Window:
+        """The partition's `[start, end)` in UTC."""
+        return self.context.window
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Kept with the snapshot from run to run."""
+        return self.context.state
+
+    @property
+    def log(self) -> logging.Logger:
+        return self.context.log
+
+    def path(self, text: str) -> Path:
+        """A configured path, relative ones to the project's folder."""
+        return self.context.folder / Path(text).expanduser()
+
+    def declare_resource(self, resource: Resource) -> None:
+        """Adds a catalogue entry. One that does not validate is refused, counted and shown; the run goes on."""
+        if valid := self._valid(Resource, resource):
+            self.context.ingest.resource(valid)
+
+    def declare_lineage(self, lineage: DeclaredLineage) -> None:
+        """Adds a declaration that data flows from one reference to another."""
+        if valid := self._valid(DeclaredLineage, lineage):
+            self.context.ingest.declaration(valid)
+
+    def declare_statement(self, statement: Statement) -> None:
+        """Adds SQL that ran or stands in a script."""
+        if valid := self._valid(Statement, statement):
+            self.context.ingest.statement(valid)
+
+    def warn(self, message: str) -> None:
+        """Says that something could not be read. The run is then partial: it adds and updates, and removes nothing."""
+        message = self.context.redact(message)
+        self.report.warn(message)
+        self.log.warning(message)
+
+    def reject(self, location: str, cause: str) -> None:
+        """Records something that was given and cannot be taken; whether that fails the run is `on_error`."""
+        self.report.reject(self.context.redact(location), self.context.redact(cause))
+
+    def _valid(self, model: type[M], value: Any) -> M | None:
+        try:
+            valid = value if type(value) is model else model.model_validate(value)
+        except ValidationError as error:
+            self.reject(f"{model.__name__} {_name_of(value)}", first_fault(error))
+            return None
+        self.report.accept()
+        return valid
+
+    # -- HTTP, held to the connection's endpoints
+
+    def http_get(
+        self,
+        url: str,
+        *,
+        params: Any = None,
+        headers: Any = None,
+        follow_redirects: bool = False,
+        verify: Any = True,
+        auth: Any = None,
+    ) -> httpx.Response:
+        """GET. The answer is never raised for its status; redirects are followed only when asked for."""
+        return self._request(
+            "GET", url, params=params, headers=headers, follow_redirects=follow_redirects, verify=verify, auth=auth
+        )
+
+    def http_post(
+        self,
+        url: str,
+        *,
+        params: Any = None,
+        headers: Any = None,
+        data: Any = None,
+        json: Any = None,
+        follow_redirects: bool = False,
+        verify: Any = True,
+        auth: Any = None,
+    ) -> httpx.Response:
+        """POST, as `http_get`, with a form (`data`) or a JSON body."""
+        return self._request(
+            "POST",
+            url,
+            params=params,
+            headers=headers,
+            data=data,
+            json=json,
+            follow_redirects=follow_redirects,
+            verify=verify,
+            auth=auth,
+        )
+
+    def http_put(
+        self,
+        url: str,
+        *,
+        params: Any = None,
+        headers: Any = None,
+        data: Any = None,
+        json: Any = None,
+        follow_redirects: bool = False,
+        verify: Any = True,
+        auth: Any = None,
+    ) -> httpx.Response:
+        """PUT, as `http_post`."""
+        return self._request(
+            "PUT",
+            url,
+            params=params,
+            headers=headers,
+            data=data,
+            json=json,
+            follow_redirects=follow_redirects,
+            verify=verify,
+            auth=auth,
+        )
+
+    def http_patch(
+        self,
+        url: str,
+        *,
+        params: Any = None,
+        headers: Any = None,
+        data: Any = None,
+        json: Any = None,
+        follow_redirects: bool = False,
+        verify: Any = True,
+        auth: Any = None,
+    ) -> httpx.Response:
+        """PATCH, as `http_post`."""
+        return self._request(
+            "PATCH",
+            url,
+            params=params,
+            headers=headers,
+            data=data,
+            json=json,
+            follow_redirects=follow_redirects,
+            verify=verify,
+            auth=auth,
+        )
+
+    def http_delete(
+        self,
+        url: str,
+        *,
+        params: Any = None,
+        headers: Any = None,
+        data: Any = None,
+        json: Any = None,
+        follow_redirects: bool = False,
+        verify: Any = True,
+        auth: Any = None,
+    ) -> httpx.Response:
+        """DELETE, as `http_post`."""
+        return self._request(
+            "DELETE",
+            url,
+            params=params,
+            headers=headers,
+            data=data,
+            json=json,
+            follow_redirects=follow_redirects,
+            verify=verify,
+            auth=auth,
+        )
+
+    def _request(self, method: str, url: str, **options: Any) -> httpx.Response:
+        self.report.requests += 1
+        return self.context.http.request(method, url, **options)
+
+
+def _name_of(value: Any) -> str:
+    get = value.get if isinstance(value, Mapping) else lambda key: getattr(value, key, None)
+    return str(get("databuilder_id") or "")
+
+
+def first_fault(error: ValidationError) -> str:
+    """A validation error in one line, without the values that were given."""
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, f['loc'])) or 'value'}: {f['msg']}" for f in faults[:3])

@@ -1,0 +1,29 @@
+"""What crosses the borders of the packages: plain data, no behaviour of a system."""
+
+from connectors.model.reference import (
+    DeclaredLineage,
+    ExternalColumn,
+    ExternalTable,
+    InternalResource,
+    LineageID,
+    Statement,
+    TablesFromSQLQuery,
+)
+from connectors.model.report import CheckResult, ExtractReport, Reject
+from connectors.model.resource import Resource
+from connectors.model.window import Window
+
+__all__ = [
+    "CheckResult",
+    "DeclaredLineage",
+    "ExternalColumn",
+    "ExternalTable",
+    "ExtractReport",
+    "InternalResource",
+    "LineageID",
+    "Reject",
+    "Resource",
+    "Statement",
+    "TablesFromSQLQuery",
+    "Window",
+]
