@@ -1,0 +1,97 @@
+"""Which snapshots make the graph of a partition, and their rows as tables of an embedded engine.
+
+The rule: of each connection its newest complete partition at or before the graph's, and over it what partial runs
+added since; of a windowed connection every partition within its lookback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+import duckdb
+import pyarrow as pa
+
+from lineage.store.snapshot import SnapshotHeader, Snapshots
+
+LOOKBACK_DAYS = 30
+
+
+@dataclass(frozen=True)
+class ConnectionSpec:
+    """What the graph must know of a connection. `defaults` has instance, database, schema, dialect where given."""
+
+    name: str
+    instance: str = ""
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    windowed: bool = False
+    lookback_days: int = LOOKBACK_DAYS
+    infer_tables: bool = False
+    renamed_from: str | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """One snapshot that takes part. The order of sources is the order in which they are laid over each other."""
+
+    connection: str
+    header: SnapshotHeader
+
+
+def select_sources(
+    headers: Iterable[SnapshotHeader], connections: Sequence[ConnectionSpec], partition: str
+) -> list[Source]:
+    """The snapshots that make the graph of `partition`, by connection, in the order of laying."""
+    by_scope: dict[str, list[SnapshotHeader]] = {}
+    for header in headers:
+        if header.partition <= partition:
+            by_scope.setdefault(header.connection, []).append(header)
+    chosen = []
+    for spec in sorted(connections, key=lambda c: c.name):
+        history = [*by_scope.get(spec.renamed_from or "", []), *by_scope.get(spec.name, [])]
+        history.sort(key=lambda h: (h.partition, h.connection == spec.name, not h.complete))
+        chosen += [Source(spec.name, header) for header in _of_connection(history, spec, partition)]
+    return chosen
+
+
+def _of_connection(history: list[SnapshotHeader], spec: ConnectionSpec, partition: str) -> list[SnapshotHeader]:
+    if spec.windowed:
+        oldest = (date.fromisoformat(partition[:10]) - timedelta(days=spec.lookback_days)).isoformat()
+        return [h for h in history if h.partition > oldest]
+    last = max((at for at, header in enumerate(history) if header.complete), default=None)
+    return history if last is None else [history[last], *history[last + 1 :]]
+
+
+def load(
+    db: duckdb.DuckDBPyConnection,
+    snapshots: Snapshots,
+    sources: Sequence[Source],
+    connections: Sequence[ConnectionSpec],
+) -> None:
+    """Makes the tables `connection`, `source` and `fact` (a source's rows, with the source's number)."""
+    db.execute("""
+        CREATE TABLE connection (connection VARCHAR, instance VARCHAR, default_instance VARCHAR,
+                                 default_database VARCHAR, default_schema VARCHAR, infer_tables BOOLEAN)
+    """)
+    for c in connections:
+        defaults = [c.defaults.get(name) for name in ("instance", "database", "schema")]
+        values = [c.name, c.instance or c.name, *defaults, c.infer_tables]
+        db.execute("INSERT INTO connection VALUES (?, ?, ?, ?, ?, ?)", values)
+    numbered = {
+        "source": pa.array(range(len(sources)), pa.int32()),
+        "connection": pa.array([s.connection for s in sources], pa.string()),
+        "scope": pa.array([s.header.connection for s in sources], pa.string()),
+        "segment": pa.array([s.header.content for s in sources], pa.string()),
+    }
+    rows = snapshots.table.rows({s.header.content: s.header.connection for s in sources})
+    db.register("given_source", pa.table(numbered))
+    db.register("given_rows", rows)
+    db.execute("CREATE TABLE source AS SELECT * FROM given_source")
+    db.execute("""
+        CREATE TABLE fact AS
+        SELECT s.source, s.connection, r.* EXCLUDE (scope, segment)
+        FROM given_rows r JOIN source s ON s.scope = r.scope AND s.segment = r.segment
+    """)
+    db.unregister("given_rows")
+    db.unregister("given_source")

@@ -1,0 +1,260 @@
+"""Questions to a graph: what is upstream, what is downstream, which way leads from one to the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.errors import LineageError
+from lineage.store.graphs import GraphHeader
+
+if TYPE_CHECKING:
+    from lineage.store import Store
+
+Direction = Literal["upstream", "downstream"]
+MAX_NAMED = 10
+
+
+@dataclass(frozen=True)
+class Neighbourhood:
+    """What lies upstream or downstream of a node: each node's distance in hops, and the edges between them."""
+
+    start: str
+    direction: Direction
+    distances: Mapping[str, int]
+    edges: list[dict[str, Any]]
+
+
+class LineageGraph:
+    """A graph as it was stored for a partition. Ids may be given in full, as an alias, or by a unique ending."""
+
+    def __init__(self, header: GraphHeader, rows: pa.Table) -> None:
+        self.header = header
+        self._rows = rows
+
+    @classmethod
+    def load(cls, store: Store, as_of: str | None = None) -> LineageGraph:
+        """The newest graph at or before the partition `as_of`. Raises LineageError when there is none."""
+        header = store.graphs.newest(as_of)
+        if header is None:
+            when = f" at or before {as_of}" if as_of else ""
+            raise LineageError(f"there is no graph yet{when}", hint="run `headwater sync`")
+        return cls(header, store.graphs.rows(header))
+
+    @property
+    def as_of(self) -> str:
+        return self.header.partition
+
+    # -- parts
+
+    def _kind(self, kind: str) -> pa.Table:
+        return self._rows.filter(pc.equal(self._rows["kind"], kind))
+
+    @cached_property
+    def nodes(self) -> pa.Table:
+        """Rows of kind node: key (the id), aliases, connection, entity_type, ..., body (JSON of the set fields)."""
+        return self._kind("node")
+
+    @cached_property
+    def edge_rows(self) -> pa.Table:
+        """Rows of kind edge: from_id, to_id, level, edge_kind, clauses, expression, provenance."""
+        return self._kind("edge")
+
+    @cached_property
+    def queries(self) -> dict[str, str | None]:
+        """SQL text by the key that provenance and unresolved references carry."""
+        rows = self._kind("query")
+        return dict(zip(rows["key"].to_pylist(), rows["sql"].to_pylist(), strict=True))
+
+    @cached_property
+    def _id_by_alias(self) -> dict[str, str]:
+        rows = self.nodes.filter(pc.greater(pc.list_value_length(self.nodes["aliases"]), 0))
+        pairs = zip(rows["key"].to_pylist(), rows["aliases"].to_pylist(), strict=True)
+        return {alias: node for node, aliases in pairs for alias in aliases}
+
+    def find_id(self, text: str) -> str:
+        """The node's id for an id, an alias, or a unique ending. Raises LineageError when none or several fit."""
+        ids = self.nodes["key"]
+        if pc.any(pc.equal(ids, text)).as_py():
+            return text
+        if text in self._id_by_alias:
+            return self._id_by_alias[text]
+        known = [*ids.filter(pc.ends_with(ids, text)).to_pylist(), *(a for a in self._id_by_alias if a.endswith(text))]
+        whole = [one for one in known if one[-len(text) - 1] in "/."] or known
+        found = sorted({self._id_by_alias.get(one, one) for one in whole})
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise LineageError(f"nothing in the graph of {self.as_of} is called {text}", hint="try `headwater find`")
+        named = ", ".join(found[:MAX_NAMED]) + (", ..." if len(found) > MAX_NAMED else "")
+        raise LineageError(f"{text} could be {len(found)} resources: {named}", hint="give more of the id")
+
+    def resource(self, text: str) -> dict[str, Any]:
+        """One resource with its set fields."""
+        row = self.nodes.filter(pc.equal(self.nodes["key"], self.find_id(text)))
+        return node_dict(row.to_pylist()[0])
+
+    def resources(self, ids: set[str] | None = None) -> list[dict[str, Any]]:
+        """All resources, or those of the ids, by id."""
+        rows = self.nodes if ids is None else self.nodes.filter(pc.is_in(self.nodes["key"], pa.array(sorted(ids))))
+        return [node_dict(row) for row in rows.to_pylist()]
+
+    def edges(self, rows: pa.Table | None = None) -> list[dict[str, Any]]:
+        """Edges with their provenance, by ends."""
+        return [self._edge_dict(row) for row in (self.edge_rows if rows is None else rows).to_pylist()]
+
+    def unresolved(self) -> list[dict[str, Any]]:
+        """What did not resolve, with its reason and candidates."""
+        return [self._unresolved_dict(orjson.loads(body)) for body in self._kind("unresolved")["body"].to_pylist()]
+
+    # -- questions
+
+    def upstream(self, text: str, depth: int | None = None, *, columns: bool = False) -> Neighbourhood:
+        """Where it comes from, `depth` hops far (None: all the way); at column level for a column, or with `columns`."""
+        return self._reach(text, "upstream", depth, columns)
+
+    def downstream(self, text: str, depth: int | None = None, *, columns: bool = False) -> Neighbourhood:
+        """What it reaches, as `upstream`."""
+        return self._reach(text, "downstream", depth, columns)
+
+    def path(self, start: str, end: str) -> list[dict[str, Any]]:
+        """The edges of a shortest way that data takes from one to the other; empty when there is none.
+
+        At column level when one of them is a column.
+        """
+        first, last = self.find_id(start), self.find_id(end)
+        columns = self._is_column(first) or self._is_column(last)
+        reached = self._reach(first, "downstream", None, columns)
+        if last not in reached.distances:
+            return []
+        into: dict[str, dict[str, Any]] = {}
+        for edge in reached.edges:
+            a, b = edge["from"], edge["to"]
+            if reached.distances[a] + 1 == reached.distances[b]:
+                into.setdefault(b, edge)
+        way, at = [], last
+        while reached.distances[at] > 0:
+            way.append(into[at])
+            at = into[at]["from"]
+        return way[::-1]
+
+    def columns_of(self, node: str) -> list[str]:
+        """The ids of a table's columns."""
+        rows = self.nodes
+        mine = pc.and_(pc.equal(rows["parent_id"], node), pc.equal(rows["entity_type"], "column"))
+        return [str(one) for one in rows.filter(mine)["key"].to_pylist()]
+
+    def _is_column(self, node: str) -> bool:
+        row = self.nodes.filter(pc.equal(self.nodes["key"], node))
+        return bool(row["entity_type"][0].as_py() == "column")
+
+    @cached_property
+    def _table_edges(self) -> pa.Table:
+        return self.edge_rows.filter(pc.equal(self.edge_rows["level"], "resource"))
+
+    @cached_property
+    def _column_edges(self) -> pa.Table:
+        """Column edges, and of the resource edges those that no column edge explains."""
+        rows = self.edge_rows
+        is_column = pc.equal(rows["level"], "column")
+        parent = dict(zip(self.nodes["key"].to_pylist(), self.nodes["parent_id"].to_pylist(), strict=True))
+        kinds = dict(zip(self.nodes["key"].to_pylist(), self.nodes["entity_type"].to_pylist(), strict=True))
+
+        def whole(one: str) -> str:
+            return parent[one] or one if kinds[one] == "column" else one
+
+        detailed = rows.filter(is_column)
+        explained = {
+            (whole(a), whole(b))
+            for a, b in zip(detailed["from_id"].to_pylist(), detailed["to_id"].to_pylist(), strict=True)
+        }
+        ends = zip(rows["from_id"].to_pylist(), rows["to_id"].to_pylist(), is_column.to_pylist(), strict=True)
+        return rows.filter(pa.array([column or (a, b) not in explained for a, b, column in ends], pa.bool_()))
+
+    def _reach(self, text: str, direction: Direction, depth: int | None, columns: bool) -> Neighbourhood:
+        start = self.find_id(text)
+        near, far = ("to_id", "from_id") if direction == "upstream" else ("from_id", "to_id")
+        detailed = columns or self._is_column(start)
+        rows = self._column_edges if detailed else self._table_edges
+        begin = [start, *(self.columns_of(start) if columns else [])]
+        distances = dict.fromkeys(begin, 0)
+        frontier, hops = begin, 0
+        while frontier and (depth is None or hops < depth):
+            hops += 1
+            step = rows.filter(pc.is_in(rows[near], pa.array(frontier, pa.string())))
+            frontier = sorted({str(one) for one in step[far].to_pylist()} - distances.keys())
+            distances |= dict.fromkeys(frontier, hops)
+        known = pa.array(list(distances), pa.string())
+        within = rows.filter(pc.and_(pc.is_in(rows["from_id"], known), pc.is_in(rows["to_id"], known)))
+        return Neighbourhood(start, direction, distances, self.edges(within))
+
+    # -- JSON
+
+    def to_dict(self) -> dict[str, Any]:
+        """The whole graph in the JSON of `headwater lineage export`."""
+        return {
+            "as_of": self.as_of,
+            "partitions": self.header.partitions,
+            "resources": self.resources(),
+            "edges": self.edges(),
+            "unresolved": self.unresolved(),
+        }
+
+    def _edge_dict(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "from": row["from_id"],
+            "to": row["to_id"],
+            "level": row["level"],
+            "kind": row["edge_kind"],
+            "clauses": row["clauses"],
+            "expression": row["expression"],
+            "provenance": [self._provenance_dict(one) for one in row["provenance"]],
+        }
+
+    def _provenance_dict(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        source = self.header.sources[row["source"]]
+        return {
+            "origin": row["origin"],
+            "connection": source["connection"],
+            "partition": source["partition"],
+            "run_id": source["run_id"],
+            "declaration": row["declaration"],
+            "sql": self.queries.get(row["query"]) if row["query"] else None,
+            "location": row["location"],
+            "matched_by": row["matched_by"],
+        }
+
+    def _unresolved_dict(self, entry: Mapping[str, Any]) -> dict[str, Any]:
+        number = entry["source"]
+        source = self.header.sources[number] if number is not None else {}
+        return {
+            "reference": entry["reference"],
+            "sql": self.queries.get(entry["query"]) if entry["query"] else None,
+            "side": entry["side"],
+            "counterpart": entry["counterpart"],
+            "reason": entry["reason"],
+            "candidates": entry["candidates"],
+            "guessed": entry["guessed"],
+            "message": entry["message"],
+            "declaration": entry["declaration"],
+            "connection": source.get("connection"),
+            "partition": source.get("partition"),
+        }
+
+
+def node_dict(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A node's row in the JSON of `headwater lineage export`."""
+    body = orjson.loads(row["body"]) if row["body"] else {}
+    body.pop("parent_databuilder_id", None)
+    fixed = {"id": row["key"], "aliases": row["aliases"], "connection": row["connection"]}
+    names = ("entity_type", "databuilder_id", "parent_id", "title", "database", "schema")
+    facets = {"facets": orjson.loads(row["facets"])} if row["facets"] else {}
+    return body | fixed | {name: row[name] for name in names} | {"inferred": bool(row["inferred"])} | facets
+
+

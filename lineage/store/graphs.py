@@ -1,0 +1,98 @@
+"""Stored graphs: nodes, edges and unresolved references of a partition, in one Delta table.
+
+Rows name a snapshot by its number in the header's `sources`, so that a graph which differs from another in runs
+and times alone has the same content, and costs its header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import duckdb
+import orjson
+import pyarrow as pa
+
+from lineage.store.tables import Change, ContentTable
+
+SCOPE = "graph"
+_PROVENANCE = pa.struct(
+    [
+        ("source", pa.int32()),
+        *((name, pa.string()) for name in ("origin", "declaration", "query", "location", "matched_by")),
+    ]
+)
+GRAPH_FIELDS = [
+    *((name, pa.string()) for name in ("connection", "entity_type", "databuilder_id", "parent_id", "title")),
+    *((name, pa.string()) for name in ("database", "schema", "body", "facets")),
+    ("aliases", pa.list_(pa.string())),
+    ("inferred", pa.bool_()),
+    *((name, pa.string()) for name in ("from_id", "to_id", "level", "edge_kind", "expression", "sql")),
+    ("clauses", pa.list_(pa.string())),
+    ("provenance", pa.list_(_PROVENANCE)),
+]
+GRAPH_ROWS = pa.schema([("kind", pa.string()), ("key", pa.string()), *GRAPH_FIELDS])
+
+
+@dataclass(frozen=True)
+class GraphHeader:
+    """What a graph was made of. `sources` are the snapshots, in the order in which rows number them."""
+
+    partition: str
+    run_id: str = ""
+    built_at: str = ""
+    content: str = ""
+    sources: Sequence[Mapping[str, str]] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    coverage: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    @property
+    def partitions(self) -> dict[str, list[str]]:
+        """The partitions that each connection takes part with."""
+        taken: dict[str, list[str]] = {}
+        for source in self.sources:
+            keys = taken.setdefault(source["connection"], [])
+            if source["partition"] not in keys:
+                keys.append(source["partition"])
+        return taken
+
+    def to_json(self) -> str:
+        return orjson.dumps(asdict(self), option=orjson.OPT_SORT_KEYS).decode()
+
+
+class Graphs:
+    """The graphs of all partitions."""
+
+    def __init__(self, table: ContentTable) -> None:
+        self.table = table
+
+    def headers(self) -> list[GraphHeader]:
+        """By partition."""
+        return [GraphHeader(**orjson.loads(h["header"])) for h in self.table.headers()]
+
+    def newest(self, as_of: str | None = None) -> GraphHeader | None:
+        """The newest graph, or the newest at or before a partition."""
+        return next((h for h in reversed(self.headers()) if as_of is None or h.partition <= as_of), None)
+
+    def rows(self, header: GraphHeader) -> pa.Table:
+        """The graph's rows, in the order of kind and key."""
+        rows = self.table.rows({header.content: SCOPE}).select(GRAPH_ROWS.names)
+        return rows.sort_by([("kind", "ascending"), ("key", "ascending")])
+
+    def put(self, header: GraphHeader, rows: pa.Table) -> GraphHeader:
+        """Stores the graph of a partition, over the one that was there. `rows` are in the order of kind and key."""
+        stored = replace(header, content=_content_hash(rows))
+        change = Change(SCOPE, stored.to_json(), stored.content, lambda: rows)
+        self.table.replace(SCOPE, header.partition, lambda _: change)
+        return stored
+
+
+def _content_hash(rows: pa.Table) -> str:
+    with duckdb.connect() as engine:
+        engine.register("graph_row", rows)
+        found: Any = engine.execute("""
+            WITH one AS (SELECT kind, key, md5(to_json(r)::VARCHAR) AS digest FROM graph_row r)
+            SELECT md5(coalesce(string_agg(digest, '' ORDER BY kind, key), '')) FROM one
+        """).fetchone()
+    return str(found[0])

@@ -1,0 +1,99 @@
+"""Keeps the store small: old partitions removed, unnamed contents dropped, files compacted, logs cleaned.
+
+Safe beside writers and readers: what is removed is what no stored header names, files stay for a day after they
+were removed, and every commit that is lost to a writer is done again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from lineage.store.tables import HEADERS, ContentTable
+
+if TYPE_CHECKING:
+    from lineage.store import Store
+
+RETENTION_HOURS = 24  # longer than any write or read of ours; files younger than that are never touched
+COMPACT_FILES = 20  # fewer header files than that are not worth a rewrite
+
+
+@dataclass
+class MaintenanceReport:
+    """What was done: headers and contents removed, files removed and compacted, over all tables."""
+
+    headers_removed: int = 0
+    contents_removed: int = 0
+    files_removed: int = 0
+    files_compacted: int = 0
+
+
+def maintain(
+    store: Store, *, keep_days: int | None, today: date, retention_hours: int = RETENTION_HOURS
+) -> MaintenanceReport:
+    """Removes partitions older than `keep_days` (never a connection's newest complete one), and what nobody names."""
+    report = MaintenanceReport()
+    oldest = (today - timedelta(days=keep_days)).isoformat() if keep_days is not None else None
+    newest = {h.connection: h.partition for h in store.snapshots.headers() if h.complete}
+    _expire(store.snapshots.table, oldest, newest, report)
+    last = store.graphs.newest()
+    _expire(store.graphs.table, oldest, {"graph": last.partition} if last else {}, report)
+    for table in (store.snapshots.table, store.graphs.table):
+        _drop_contents(table, retention_hours, report)
+        _compact(table, report)
+        _clean(table, retention_hours, report)
+    return report
+
+
+def _expire(table: ContentTable, oldest: str | None, newest: dict[str, str], report: MaintenanceReport) -> None:
+    if oldest is None:
+        return
+    for header in table.headers():
+        scope, key = header["scope"], header["key"]
+        if key < oldest and key < newest.get(scope, ""):
+            where = f"scope = '{_quoted(scope)}' AND segment = '{HEADERS}' AND key = '{_quoted(key)}'"
+            where += f" AND kind = '{_quoted(header['kind'])}'"
+            table.commit(lambda where=where: table.delta().delete(where))
+            report.headers_removed += 1
+
+
+def _drop_contents(table: ContentTable, retention_hours: int, report: MaintenanceReport) -> None:
+    """Contents that no header names, and that were written long enough ago to belong to no commit under way."""
+    delta = table.delta()
+    named = {(h["scope"], h["content"]) for h in table.headers()}
+    before = datetime.now().timestamp() - retention_hours * 3600
+    actions = delta.get_add_actions(flatten=True)
+    rows = [dict(zip(actions.schema.names, values, strict=True)) for values in zip(*(c.to_pylist() for c in actions.columns), strict=True)]
+    written: dict[tuple[str, str], float] = {}
+    for row in rows:
+        content = (row["partition.scope"], row["partition.segment"])
+        if content[1] != HEADERS and content not in named:
+            written[content] = max(written.get(content, 0.0), row["modification_time"].timestamp())
+    for (scope, segment), at in sorted(written.items()):
+        if at <= before:
+            where = f"scope = '{_quoted(scope)}' AND segment = '{_quoted(segment)}'"
+            table.commit(lambda where=where: table.delta().delete(where))
+            report.contents_removed += 1
+
+
+def _compact(table: ContentTable, report: MaintenanceReport) -> None:
+    headers = [("segment", "=", HEADERS)]
+    if len(table.delta().file_uris(partition_filters=headers)) < COMPACT_FILES:
+        return
+    metrics = table.commit(lambda: table.delta().optimize.compact(partition_filters=headers))
+    report.files_compacted += int(metrics["numFilesRemoved"])
+
+
+def _clean(table: ContentTable, retention_hours: int, report: MaintenanceReport) -> None:
+    removed = table.delta().vacuum(
+        retention_hours=retention_hours, dry_run=False, enforce_retention_duration=False, full=retention_hours >= RETENTION_HOURS
+    )
+    report.files_removed += len(removed)
+    delta = table.delta()
+    delta.create_checkpoint()
+    delta.cleanup_metadata()
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")

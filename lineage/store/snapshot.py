@@ -1,0 +1,269 @@
+"""Snapshots: what one run of a connection gave for a partition.
+
+`SnapshotWriter` takes what a connector declares and gathers it into Arrow; `Snapshots` commits and reads it.
+A partial run lies beside the partition's complete state, over which readers lay it; a complete run clears it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import duckdb
+import orjson
+import pyarrow as pa
+
+from connectors.model import DeclaredLineage, Resource, Statement, TablesFromSQLQuery
+from lineage.store.tables import Change, ContentTable
+
+COMPLETE, PARTIAL = "complete", "partial"
+BATCH = 20_000
+
+_REFERENCE = pa.struct(
+    [
+        (name, pa.string())
+        for name in (
+            *("type", "key", "cluster", "database", "schema", "table", "column"),
+            *("query", "default_database", "default_schema"),
+        )
+    ]
+)
+SNAPSHOT_FIELDS = [
+    ("digest", pa.string()),
+    ("entity_type", pa.string()),
+    ("parent_key", pa.string()),
+    ("title", pa.string()),
+    ("database", pa.string()),
+    ("schema", pa.string()),
+    ("body", pa.string()),
+    ("from_ref", _REFERENCE),
+    ("to_ref", _REFERENCE),
+    ("sql", pa.string()),
+    ("dialect", pa.string()),
+    ("program", pa.binary()),
+]
+ROWS = pa.schema([("kind", pa.string()), ("key", pa.string()), *SNAPSHOT_FIELDS])
+
+
+@dataclass(frozen=True)
+class SnapshotHeader:
+    """What is known of a snapshot without reading its rows. Times are ISO texts in UTC.
+
+    `counts` are of distinct rows by kind (resource, declaration, statement, query); `open` says that the partition
+    had not ended when the run began; `held_back` that a complete run lost so much that it only added.
+    """
+
+    connection: str
+    partition: str
+    run_id: str
+    complete: bool
+    open: bool = False
+    content: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    size_bytes: int = 0
+    started_at: str = ""
+    ended_at: str = ""
+    instance: str = ""
+    platform: str = ""
+    dialect: str | None = None
+    attempted: int = 0
+    failed: int = 0
+    warnings: Sequence[str] = ()
+    warning_count: int = 0
+    rejects: Sequence[str] = ()
+    held_back: str | None = None
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        return orjson.dumps(asdict(self), option=orjson.OPT_SORT_KEYS).decode()
+
+
+class SnapshotWriter:
+    """Gathers declarations in memory, column by column; the last of a resource's declarations counts.
+
+    `keep_sql` gives the text under which SQL is stored, or None for no text.
+    """
+
+    def __init__(self, dialect: str | None, keep_sql: Callable[[str, str | None], str | None] | None = None) -> None:
+        self._dialect = dialect
+        self._keep_sql = keep_sql or (lambda sql, _: sql)
+        self._rows: list[tuple[Any, ...]] = []
+        self._tables: list[pa.Table] = []
+        self._links: list[dict[str, Any]] = []
+        self.queries: dict[str, tuple[str, str | None]] = {}
+
+    def resource(self, resource: Resource) -> None:
+        body = resource.model_dump_json(exclude_none=True, exclude_defaults=True)
+        r = resource
+        self._rows.append(
+            (r.databuilder_id, r.entity_type, r.parent_databuilder_id, r.title, r.database, r.schema, body)
+        )
+        if len(self._rows) >= BATCH:
+            self._flush()
+
+    def declaration(self, declaration: DeclaredLineage) -> None:
+        ends = [self._end(declaration.from_identifier), self._end(declaration.to_identifier)]
+        self._link("declaration", {"from_ref": ends[0], "to_ref": ends[1]})
+
+    def statement(self, statement: Statement) -> None:
+        reference = self._query(statement.sql, statement.dialect)
+        reference |= {"type": "statement"}
+        reference |= statement.model_dump(include={"default_database", "default_schema"}, exclude_none=True)
+        rest = statement.model_dump_json(
+            exclude={"sql", "dialect", "default_database", "default_schema"}, exclude_none=True
+        )
+        self._link("statement", {"from_ref": reference, "body": rest})
+
+    def finish(self, compile_sql: Callable[[str, str | None], bytes], known: Mapping[str, bytes]) -> pa.Table:
+        """All rows, distinct and in a stable order, with each query's compiled program.
+
+        `known` are programs compiled before, by query key: those texts are not compiled again.
+        """
+        self._flush()
+        queries = []
+        for key, (sql, dialect) in self.queries.items():
+            program = known.get(key) or compile_sql(sql, dialect)
+            text = self._keep_sql(sql, dialect)
+            queries.append({"kind": "query", "key": key, "sql": text, "dialect": dialect, "program": program})
+        for row in queries:
+            row["digest"] = _digest(orjson.dumps([row["key"], row["sql"]]), row["program"])
+        rows = pa.concat_tables([*self._tables, pa.Table.from_pylist(queries, schema=ROWS)])
+        return distinct(rows)
+
+    def _end(self, reference: Any) -> dict[str, Any]:
+        if isinstance(reference, TablesFromSQLQuery):
+            given = reference.model_dump(include={"type", "default_database", "default_schema"}, exclude_none=True)
+            return given | self._query(reference.sql, reference.dialect)
+        given = reference.model_dump(exclude_none=True)
+        if "databuilder_id" in given:
+            given["key"] = given.pop("databuilder_id")
+        return dict(given)
+
+    def _query(self, sql: str, dialect: str | None) -> dict[str, Any]:
+        dialect = dialect or self._dialect
+        key = hashlib.blake2b(f"{dialect or ''}\0{sql}".encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        self.queries[key] = (sql, dialect)
+        return {"query": key}
+
+    def _link(self, kind: str, row: dict[str, Any]) -> None:
+        digest = _digest(orjson.dumps([kind, row], option=orjson.OPT_SORT_KEYS))
+        self._links.append({"kind": kind, "key": digest, "digest": digest, **row})
+        if len(self._links) >= BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._rows:
+            names = ("key", "entity_type", "parent_key", "title", "database", "schema", "body")
+            columns: dict[str, Any] = dict(zip(names, map(list, zip(*self._rows, strict=True)), strict=True))
+            columns["kind"] = ["resource"] * len(self._rows)
+            columns["digest"] = [_digest(body.encode()) for body in columns["body"]]
+            none = [None] * len(self._rows)
+            arrays = [pa.array(columns.get(f.name, none), f.type) for f in ROWS]
+            self._tables.append(pa.table(arrays, schema=ROWS))
+            self._rows = []
+        if self._links:
+            self._tables.append(pa.Table.from_pylist(self._links, schema=ROWS))
+            self._links = []
+
+
+class Snapshots:
+    """The snapshots of all connections, in one Delta table."""
+
+    def __init__(self, table: ContentTable) -> None:
+        self.table = table
+
+    def headers(self, connection: str | None = None) -> list[SnapshotHeader]:
+        """Every stored snapshot's header, by connection and partition, a partition's complete one first."""
+        return [header for h in self.table.headers() if connection in (None, h["scope"]) and (header := _header(h))]
+
+    def programs(self, connection: str) -> dict[str, bytes]:
+        """The compiled programs in the connection's newest snapshot, by query key."""
+        newest = self.headers(connection)[-1:]
+        if not newest:
+            return {}
+        rows = self.table.rows({newest[0].content: connection})
+        kept = rows.filter(pa.compute.equal(rows["kind"], "query"))
+        return dict(zip(kept["key"].to_pylist(), kept["program"].to_pylist(), strict=True))
+
+    def commit(
+        self, header: SnapshotHeader, rows: pa.Table, *, keep_missing: bool = False, max_drop: float | None = None
+    ) -> tuple[SnapshotHeader, bool]:
+        """Stores a run's rows; gives the header as stored and whether rows were written.
+
+        A complete run replaces the partition's state. With `keep_missing` it is merged into the newest complete one.
+        When it has lost more than the share `max_drop` of the newest complete one's resources it is held back: stored
+        as partial, so that it adds and updates and removes nothing.
+        """
+        stored: list[SnapshotHeader] = []
+
+        def plan(known: list[dict[str, str]]) -> Change:
+            mine = [_header(h) for h in known if h["scope"] == header.connection]
+            before = [h for h in mine if h.complete and h.partition <= header.partition]
+            final = _held_back(header, rows, before[-1], max_drop) if before and header.complete else header
+            merged = rows
+            if not final.complete:
+                merged = self._under(rows, [h for h in mine if not h.complete and h.partition == header.partition])
+            elif keep_missing:
+                merged = self._under(rows, before[-1:])
+            counts = {str(c["values"]): int(c["counts"]) for c in pa.compute.value_counts(merged["kind"]).to_pylist()}
+            final = replace(final, content=content_hash(merged), counts=counts, size_bytes=merged.nbytes)
+            stored[:] = [final]
+            kind, clears = (COMPLETE, (PARTIAL,)) if final.complete else (PARTIAL, ())
+            return Change(kind, final.to_json(), final.content, lambda: merged, clears)
+
+        written = self.table.replace(header.connection, header.partition, plan)
+        return stored[0], written
+
+    def _under(self, rows: pa.Table, older: Sequence[SnapshotHeader]) -> pa.Table:
+        if not older:
+            return rows
+        below = self.table.rows({h.content: h.connection for h in older}).select(ROWS.names)
+        return distinct(pa.concat_tables([below, rows]))
+
+
+def distinct(rows: pa.Table) -> pa.Table:
+    """Of each kind and key the last row, in the order of kind and key."""
+    with duckdb.connect() as engine:
+        numbered = rows.append_column("seq", pa.array(range(rows.num_rows), pa.int64()))
+        engine.register("numbered", numbered)
+        query = """
+            SELECT * EXCLUDE (seq) FROM numbered
+            QUALIFY row_number() OVER (PARTITION BY kind, key ORDER BY seq DESC) = 1
+            ORDER BY kind, key
+        """
+        return engine.sql(query).to_arrow_table().cast(ROWS)
+
+
+def content_hash(rows: pa.Table) -> str:
+    """A hash of rows that are distinct and in order."""
+    state = hashlib.blake2b(digest_size=16)
+    for name in ("kind", "key", "digest"):
+        for chunk in rows[name].chunks:
+            state.update("\0".join(chunk.to_pylist()).encode("utf-8", "surrogatepass"))
+    return state.hexdigest()
+
+
+def _digest(*parts: bytes) -> str:
+    state = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        state.update(part)
+    return state.hexdigest()
+
+
+def _header(row: Mapping[str, str]) -> SnapshotHeader:
+    return SnapshotHeader(**orjson.loads(row["header"]))
+
+
+def _held_back(
+    header: SnapshotHeader, rows: pa.Table, before: SnapshotHeader, max_drop: float | None
+) -> SnapshotHeader:
+    had = before.counts.get("resource", 0)
+    have = pa.compute.sum(pa.compute.equal(rows["kind"], "resource")).as_py() or 0
+    if max_drop is None or have >= had * (1 - max_drop):
+        return header
+    why = f"{had - have} of {had} resources are gone since {before.partition}, more than max_drop allows"
+    return replace(header, complete=False, held_back=why)
+
+

@@ -1,0 +1,215 @@
+"""One Delta table of content-addressed facts, and the only code that writes Delta.
+
+A table holds two kinds of rows, told apart by the partition column `segment`:
+
+- *headers* (`segment = 'headers'`): one row for each `(scope, key, kind)`, small, naming a content by its hash;
+- *content* (`segment = <hash>`): the rows themselves, immutable, shared by every header that names the hash.
+
+So a state equal to one already stored costs its header alone, and one commit replaces a header together with
+the content it names: readers see the old state or the new one, never a mixture.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+from deltalake import CommitProperties, DeltaTable, QueryBuilder, write_deltalake
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+
+from connectors.errors import StoreError
+
+FORMAT_VERSION = 1
+HEADERS = "headers"
+COMMIT_DEADLINE_S = 120.0
+
+PARTITIONS = [("scope", pa.string()), ("segment", pa.string())]
+HEADER_FIELDS = [("kind", pa.string()), ("key", pa.string()), ("content", pa.string()), ("header", pa.string())]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a commit puts: a header of a kind, and the content that it names.
+
+    `rows` gives the content and is called only when it is not stored yet; they need neither `scope` nor `segment`.
+    `clears` are further kinds of header under the same key that this one takes the place of.
+    """
+
+    kind: str
+    header: str
+    content: str
+    rows: Callable[[], pa.Table]
+    clears: tuple[str, ...] = ()
+
+
+class ContentTable:
+    """A Delta table at `uri`. `fields` are the columns of content rows; `kind` and `key` are among every row's."""
+
+    def __init__(self, uri: str, fields: Iterable[tuple[str, pa.DataType]], options: Mapping[str, str] | None) -> None:
+        self.uri = uri
+        self.schema = pa.schema([*PARTITIONS, *HEADER_FIELDS, *fields])
+        self._options = dict(options or {})
+
+    # -- reading
+
+    def headers(self) -> list[dict[str, str]]:
+        """All header rows: scope, kind, key, content, header (JSON text). Empty when nothing is stored yet."""
+        table = self._open()
+        if table is None:
+            return []
+        return _headers(table)
+
+    def rows(self, contents: Mapping[str, str]) -> pa.Table:
+        """The content rows of each `{content hash: scope}`, with `scope` and `segment`; whole contents only."""
+        table = self._open()
+        if table is None or not contents:
+            return self.schema.empty_table()
+        wanted = " OR ".join(f"(scope = {_text(s)} AND segment = {_text(c)})" for c, s in contents.items())
+        dataset = table.to_pyarrow_dataset(file_pruning_predicate=wanted)
+        keep = ds.field("segment").isin(list(contents)) & ds.field("scope").isin(list(set(contents.values())))
+        found = dataset.to_table(filter=keep).select(self.schema.names)
+        return found.cast(self.schema)
+
+    def delta(self) -> DeltaTable:
+        """The table as deltalake sees it, for maintenance; made when it is absent."""
+        table = self._open()
+        if table is None:
+            self._create()
+            table = self._open()
+        if table is None:
+            raise StoreError(f"the table {self.uri} could not be made")
+        return table
+
+    # -- writing
+
+    def replace(self, scope: str, key: str, plan: Callable[[list[dict[str, str]]], Change]) -> bool:
+        """Puts a header, and its content's rows when no stored header names that content; one commit.
+
+        `plan` is shown the headers that the commit is based on, and shown them again when the commit was lost to
+        another writer. Returns whether rows were written. Raises StoreError when it is lost until the deadline.
+        """
+
+        def attempt() -> bool:
+            table = self.delta()
+            known = _headers(table)
+            change = plan(known)
+            stored = any(h["scope"] == scope and h["content"] == change.content for h in known)
+            self._put(table, scope, key, change, with_rows=not stored)
+            # Maintenance may have removed a content between our look and our commit.
+            if stored and not _holds(self.delta(), scope, change.content):
+                self._put(self.delta(), scope, key, change, with_rows=True)
+                return True
+            return not stored
+
+        return self.commit(attempt)
+
+    def commit(self, attempt: Callable[[], T]) -> T:
+        """Runs `attempt`, again when its commit was lost to another writer, each time on the reopened table."""
+        deadline = time.monotonic() + COMMIT_DEADLINE_S
+        wait_s = 0.02
+        while True:
+            try:
+                return attempt()
+            except CommitFailedError as error:
+                if time.monotonic() > deadline:
+                    raise StoreError(
+                        f"{self.uri}: the commit was lost to other writers for {COMMIT_DEADLINE_S:.0f} s: {error}",
+                        hint="run again when fewer runs write at once",
+                        retryable=True,
+                    ) from error
+                time.sleep(wait_s * random.uniform(0.5, 1.5))  # noqa: S311
+                wait_s = min(wait_s * 1.5, 1.0)
+
+    def _put(self, table: DeltaTable, scope: str, key: str, change: Change, *, with_rows: bool) -> None:
+        head = {"scope": scope, "segment": HEADERS, "kind": change.kind, "key": key}
+        head |= {"content": change.content, "header": change.header}
+        parts = [pa.Table.from_pylist([head], schema=self.schema)]
+        kinds = ", ".join(map(_text, (change.kind, *change.clears)))
+        where = f"(segment = '{HEADERS}' AND key = {_text(key)} AND kind IN ({kinds}))"
+        if with_rows:
+            parts.append(self._placed(change.rows(), scope, change.content))
+            where = f"({where} OR segment = {_text(change.content)})"
+        write_deltalake(
+            table,
+            pa.concat_tables(parts),
+            mode="overwrite",
+            predicate=f"scope = {_text(scope)} AND {where}",
+            commit_properties=CommitProperties(max_commit_retries=15),
+        )
+
+    def _placed(self, rows: pa.Table, scope: str, content: str) -> pa.Table:
+        constant = {"scope": scope, "segment": content}
+        columns = []
+        for field in self.schema:
+            if field.name in constant:
+                columns.append(pa.repeat(pa.scalar(constant[field.name], field.type), rows.num_rows))
+            elif field.name in rows.column_names:
+                column = rows[field.name]
+                if not _same_kind(column.type, field.type):
+                    raise StoreError(f"{self.uri}: column {field.name} is {column.type}, not {field.type}")
+                columns.append(column.cast(field.type))
+            else:
+                columns.append(pa.nulls(rows.num_rows, field.type))
+        return pa.table(columns, schema=self.schema)
+
+    def _open(self) -> DeltaTable | None:
+        try:
+            table = DeltaTable(self.uri, storage_options=self._options or None)
+        except TableNotFoundError:
+            return None
+        version = (table.metadata().description or "").removeprefix("format ")
+        if version != str(FORMAT_VERSION):
+            raise StoreError(
+                f"{self.uri} has format {version or 'unknown'}, this headwater reads {FORMAT_VERSION}",
+                hint="use the headwater that wrote it, or another storage folder",
+            )
+        return table
+
+    def _create(self) -> None:
+        DeltaTable.create(
+            self.uri,
+            schema=self.schema,
+            mode="ignore",
+            partition_by=[name for name, _ in PARTITIONS],
+            description=f"format {FORMAT_VERSION}",
+            configuration={
+                "delta.dataSkippingStatsColumns": "kind,key,content",
+                "delta.logRetentionDuration": "interval 7 days",
+                "delta.deletedFileRetentionDuration": "interval 1 days",
+            },
+            storage_options=self._options or None,
+        )
+
+
+def _headers(table: DeltaTable) -> list[dict[str, str]]:
+    query = f"SELECT scope, kind, key, content, header FROM t WHERE segment = '{HEADERS}' ORDER BY scope, key, kind"  # noqa: S608
+    found = pa.table(QueryBuilder().register("t", table).execute(query).read_all())
+    return [{name: str(value) for name, value in row.items()} for row in found.to_pylist()]
+
+
+def _holds(table: DeltaTable, scope: str, content: str) -> bool:
+    dataset = table.to_pyarrow_dataset(file_pruning_predicate=f"scope = {_text(scope)} AND segment = {_text(content)}")
+    return dataset.count_rows(filter=(ds.field("scope") == scope) & (ds.field("segment") == content)) > 0
+
+
+def _same_kind(given: pa.DataType, wanted: pa.DataType) -> bool:
+    """Delta casts 1.5 to 1 and "7" to 7 without a word: only casts that keep every value are let through."""
+    text = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    if given == wanted or pa.types.is_null(given):
+        return True
+    if pa.types.is_integer(given) and pa.types.is_integer(wanted):
+        return True
+    if pa.types.is_nested(given) and pa.types.is_nested(wanted):
+        return type(given) is type(wanted)
+    return any(is_text(given) for is_text in text) and any(is_text(wanted) for is_text in text)
+
+
+def _text(value: Any) -> str:
+    return "'" + str(value).replace("'", "''") + "'"
