@@ -1,0 +1,108 @@
+"""A connection as assets: what it gave, and the run that gave it."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from lineage.store import Store
+from pipelines.checks import COMPLETE, DROP, flow_checks
+from pipelines.extract import Outcome, RunInfo, extract_partition
+from pipelines.keys import AssetKeys
+from pipelines.metadata import flow_metadata, resource_metadata
+from pipelines.partitions import TimePartitions, window_of
+from pipelines.project import Project, connector_class
+
+PROCESS_TAG, ACCEPT_DROP_TAG = "headwater/process", "headwater/accept_drop"
+
+
+def connection_asset(
+    project: Project, store: Store, name: str, parts: TimePartitions, keys: AssetKeys
+) -> dg.AssetsDefinition:
+    """Two keys from one step: `resources/<name>` when it succeeded, `flow_runs/<name>` always."""
+    cls = connector_class(project, name)
+    kinds = set(cls.kinds) or {"python"}
+    resources, flow_run = keys.of_connection(name)
+    description = (cls.__doc__ or "").strip().splitlines()
+    specs = [
+        dg.AssetSpec(
+            resources,
+            skippable=True,
+            group_name=name,
+            kinds=kinds,
+            partitions_def=parts,
+            description=f"What {name} has. {description[0] if description else ''}".strip(),
+        ),
+        dg.AssetSpec(
+            flow_run,
+            deps=[resources],
+            group_name=name,
+            kinds=kinds,
+            partitions_def=parts,
+            description=f"The run of {name}: recorded whether it succeeded or not.",
+        ),
+    ]
+
+    @dg.multi_asset(
+        name=f"extract_{name}",
+        specs=specs,
+        can_subset=True,
+        check_specs=[
+            dg.AssetCheckSpec(check, asset=flow_run, partitions_def=parts) for check in (COMPLETE, DROP)
+        ],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool=f"connection_{name}",
+    )
+    def extract(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+        outcomes = _run(context, project, store, name, parts)
+        if resources in context.selected_asset_keys and not any(o.error for o in outcomes):
+            yield dg.MaterializeResult(
+                asset_key=resources, metadata=resource_metadata(outcomes[-1], project.storage)
+            )
+        if flow_run in context.selected_asset_keys:
+            wanted = {key.name for key in context.selected_asset_check_keys}
+            yield dg.MaterializeResult(
+                asset_key=flow_run,
+                metadata=flow_metadata(outcomes),
+                check_results=[c for c in flow_checks(flow_run, outcomes) if c.check_name in wanted],
+            )
+
+    return extract
+
+
+def _run(
+    context: dg.AssetExecutionContext, project: Project, store: Store, name: str, parts: TimePartitions
+) -> list[Outcome]:
+    mark_process(context.instance, context.run)
+    record = context.instance.get_run_record_by_id(context.run.run_id)
+    created = record.create_timestamp if record else datetime.now(UTC)
+    accepted = context.run.tags.get(ACCEPT_DROP_TAG, "").split(",")
+    run = RunInfo(context.run.run_id, created.replace(tzinfo=created.tzinfo or UTC), name in accepted)
+    return [
+        extract_partition(project, store, name, window_of(parts, key), run, context.log)
+        for key in context.partition_keys
+    ]
+
+
+def mark_process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Notes which process runs this, so that a run whose process is gone can be told from one that is running."""
+    if PROCESS_TAG not in run.tags:
+        instance.add_run_tags(run.run_id, {PROCESS_TAG: this_process()})
+
+
+def this_process() -> str:
+    """This process's mark: host, process id, and its start (in clock ticks, to tell a number used again)."""
+    return f"{socket.gethostname()}:{os.getpid()}:{started(os.getpid())}"
+
+
+def started(pid: int) -> str:
+    """When a process of this host started, in clock ticks since boot; empty where that cannot be known."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""

@@ -1,0 +1,54 @@
+"""The graph as an asset, downstream of every connection's run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import dagster as dg
+
+from lineage.formats.mermaid import connections_picture
+from lineage.graph.build import build_graph
+from lineage.store import Store
+from pipelines.checks import COVERAGE, UNRESOLVED, graph_checks
+from pipelines.keys import AssetKeys
+from pipelines.metadata import graph_metadata
+from pipelines.partitions import TimePartitions
+from pipelines.project import Project, connection_specs
+
+
+def graph_asset(
+    project: Project, store: Store, parts: TimePartitions, keys: AssetKeys
+) -> dg.AssetsDefinition:
+    """`lineage_graph`: from each connection's newest complete partition; it waits for none that has none yet."""
+
+    @dg.asset(
+        key=keys.graph,
+        deps=[keys.flow_run(name) for name in project.connections],
+        partitions_def=parts,
+        group_name="lineage",
+        kinds={"duckdb", "deltalake"},
+        description="Where everything comes from: resources, edges and unresolved references.",
+        check_specs=[
+            dg.AssetCheckSpec(check, asset=keys.graph, partitions_def=parts) for check in (UNRESOLVED, COVERAGE)
+        ],
+        automation_condition=dg.AutomationCondition.eager().without(
+            ~dg.AutomationCondition.any_deps_missing()
+        ),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def lineage_graph(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+        specs = list(connection_specs(project))
+        for key in context.partition_keys:
+            header = build_graph(
+                store, key, specs, same_as=project.model.same_as, run_id=context.run.run_id
+            )
+        graph = store.graph(as_of=context.partition_keys[-1])
+        reasons = dict(sorted(Counter(entry["reason"] for entry in graph.unresolved()).items()))
+        yield dg.MaterializeResult(
+            asset_key=keys.graph,
+            metadata=graph_metadata(header, project.storage, reasons, connections_picture(graph)),
+            check_results=graph_checks(keys.graph, header, reasons),
+        )
+
+    return lineage_graph

@@ -1,0 +1,84 @@
+"""Asset checks: `synced` fails the run after everything else was done; the others only tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+
+from lineage.store import GraphHeader
+from pipelines.extract import FAILED, Outcome
+from pipelines.metadata import ERROR, STATUS
+from pipelines.partitions import TimePartitions
+
+SYNCED, COMPLETE, DROP = "synced", "complete", "resource_drop"
+UNRESOLVED, COVERAGE = "unresolved_references", "sql_coverage"
+
+
+def synced_check(flow_runs: Sequence[dg.AssetKey], parts: TimePartitions) -> dg.AssetChecksDefinition:
+    """One step over all connections that fails the run when one of them failed in it."""
+    specs = [dg.AssetCheckSpec(SYNCED, asset=key, partitions_def=parts) for key in flow_runs]
+
+    @dg.multi_asset_check(name="synced_connections", specs=specs, can_subset=True)
+    def synced(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        failed = {}
+        errors = _errors_of_run(context.instance, context.run.run_id)
+        for key in sorted(context.selected_asset_check_keys, key=str):
+            error = errors.get(key.asset_key, "it did not run")
+            yield dg.AssetCheckResult(
+                passed=error is None,
+                asset_key=key.asset_key,
+                check_name=SYNCED,
+                metadata={} if error is None else {ERROR: error},
+            )
+            if error is not None:
+                failed[key.asset_key.path[-1]] = error
+        if failed:
+            lines = "\n".join(f"{name}: {error}" for name, error in sorted(failed.items()))
+            raise dg.Failure(f"{len(failed)} connection(s) failed; the graph is built without them\n{lines}", allow_retries=False)
+
+    return synced
+
+
+def _errors_of_run(instance: dg.DagsterInstance, run_id: str) -> dict[dg.AssetKey, str | None]:
+    """Of each flow run that this run recorded, its error, or None where it succeeded."""
+    records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION).records
+    errors: dict[dg.AssetKey, str | None] = {}
+    for record in records:
+        event: Any = record.event_log_entry.dagster_event
+        metadata = event.step_materialization_data.materialization.metadata
+        if STATUS in metadata:
+            failed = metadata[STATUS].value == FAILED
+            errors[event.asset_key] = str(metadata[ERROR].value) if failed else None
+    return errors
+
+
+def flow_checks(key: dg.AssetKey, outcomes: Sequence[Outcome]) -> list[dg.AssetCheckResult]:
+    """`complete` and `resource_drop` of a connection's run."""
+    partial = [o.partition for o in outcomes if o.header is None or not o.header.complete]
+    held = [f"{o.partition}: {o.header.held_back}" for o in outcomes if o.header and o.header.held_back]
+    return [
+        _told(key, COMPLETE, not partial, {"headwater/partial": ", ".join(partial)} if partial else {}),
+        _told(key, DROP, not held, {"headwater/held_back": "\n".join(held)} if held else {}),
+    ]
+
+
+def graph_checks(key: dg.AssetKey, header: GraphHeader, reasons: dict[str, int]) -> list[dg.AssetCheckResult]:
+    """`unresolved_references` and `sql_coverage` of a graph."""
+    count = header.counts.get("unresolved", 0)
+    seen = sum(c["statements"] for c in header.coverage.values())
+    failed = sum(c["failed"] for c in header.coverage.values())
+    coverage = {
+        "headwater/statements": seen,
+        "headwater/not_understood": failed,
+        "headwater/by_connection": dg.MetadataValue.json({k: dict(v) for k, v in header.coverage.items()}),
+    }
+    unresolved = {"headwater/unresolved": count, "headwater/by_reason": dg.MetadataValue.json(reasons)}
+    return [_told(key, UNRESOLVED, count == 0, unresolved), _told(key, COVERAGE, failed == 0, coverage)]
+
+
+def _told(key: dg.AssetKey, name: str, passed: bool, metadata: dict[str, Any]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=passed, asset_key=key, check_name=name, severity=dg.AssetCheckSeverity.WARN, metadata=metadata
+    )

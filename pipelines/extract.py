@@ -1,0 +1,189 @@
+"""Runs one connection for one partition and stores what it gave. Knows no Dagster: the asset calls this."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from connectors import Window
+from connectors.config.secrets import RedactingFilter, Redactor
+from connectors.errors import HeadwaterError, RunError
+from connectors.model import ExtractReport
+from lineage.store import SnapshotHeader, SnapshotWriter, Store
+from pipelines.project import Project, open_connector, resolve_connection
+
+GRACE = timedelta(hours=1)  # a run created this long after its partition ended still counts for it
+SUCCESS, WARNING, FAILED = "SUCCESS", "WARNING", "FAILED"
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """Of the run that an extract belongs to: its id, when it was created (aware), and what it lets through."""
+
+    run_id: str
+    created_at: datetime
+    accept_drop: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one connection and partition. `seconds` were spent inside the connector."""
+
+    connection: str
+    partition: str
+    status: str
+    started_at: datetime
+    ended_at: datetime
+    seconds: float = 0.0
+    error: str | None = None
+    header: SnapshotHeader | None = None
+    written: bool = False
+    report: ExtractReport = field(default_factory=ExtractReport)
+
+
+# Called with a connection's name and what it has declared so far; the CLI shows it.
+Progress = Callable[[str, ExtractReport], None]
+listeners: list[Progress] = []
+
+
+def extract_partition(
+    project: Project, store: Store, name: str, window: Window, run: RunInfo, log: logging.Logger
+) -> Outcome:
+    """Runs the connection for the window. Never raises for trouble of the source: that is the outcome's error."""
+    started_at = datetime.now(UTC)
+    redact = Redactor()
+    report = ExtractReport()
+    spent = [0.0]
+    try:
+        header, written = _extract(project, store, name, window, run, log, redact, report, spent)
+    except Exception as error:
+        log.error("%s failed: %s", name, redact(describe(error)))
+        if not isinstance(error, HeadwaterError):
+            log.error(redact("".join(traceback.format_exception(error))))
+        ended = datetime.now(UTC)
+        return Outcome(
+            name,
+            window.key,
+            FAILED,
+            started_at,
+            ended,
+            spent[0],
+            redact(describe(error)),
+            report=report,
+        )
+    status = SUCCESS if header.complete else WARNING
+    return Outcome(
+        name, window.key, status, started_at, datetime.now(UTC), spent[0], None, header, written, report
+    )
+
+
+def _extract(
+    project: Project,
+    store: Store,
+    name: str,
+    window: Window,
+    run: RunInfo,
+    log: logging.Logger,
+    redact: Redactor,
+    report: ExtractReport,
+    spent: list[float],
+) -> tuple[SnapshotHeader, bool]:
+    model = project.connections[name]
+    resolved = resolve_connection(project, name)
+    redact.add(*resolved.redact.known)
+    if not resolved.cls.windowed and not model.allow_late:
+        _refuse_late(name, window, run.created_at)
+    dialect = model.defaults.dialect or resolved.cls.dialect
+    writer = SnapshotWriter(dialect, _KEEP_SQL[model.store_sql])
+    state: dict[str, Any] = {}
+    started_at = datetime.now(UTC)
+    quiet = RedactingFilter(resolved.redact)
+    log.addFilter(quiet)
+    connector = open_connector(project, resolved, window=window, ingest=writer, log=log, state=state)
+    connector.report = report
+    for listener in listeners:
+        listener(name, report)
+    begun = time.perf_counter()
+    try:
+        connector.start()
+    finally:
+        spent[0] = time.perf_counter() - begun
+        redact.add(*resolved.redact.known)
+        connector.context.http.close()
+        log.removeFilter(quiet)
+    if report.failed and model.on_error == "fail":
+        first = report.rejects[0]
+        raise RunError(
+            f"{report.failed} refused, the first: {first.location}: {first.cause}",
+            hint="mend them, or set on_error: record",
+        )
+    rows = writer.finish(_compile, _programs(store, name))
+    header = SnapshotHeader(
+        connection=name,
+        partition=window.key,
+        run_id=run.run_id,
+        complete=report.complete,
+        open=datetime.now(UTC) < window.end,
+        started_at=started_at.isoformat(timespec="milliseconds"),
+        ended_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        instance=model.instance or name,
+        platform=resolved.cls.platform,
+        dialect=dialect,
+        attempted=report.attempted,
+        failed=report.failed,
+        warnings=report.warnings,
+        warning_count=report.warning_count,
+        rejects=[f"{r.location}: {r.cause}" for r in report.rejects],
+        state=state,
+    )
+    return store.snapshots.commit(
+        header,
+        rows,
+        keep_missing=not model.remove_missing,
+        max_drop=None if run.accept_drop or resolved.cls.windowed else model.max_drop,
+    )
+
+
+def _refuse_late(name: str, window: Window, created_at: datetime) -> None:
+    if created_at > window.end + GRACE:
+        raise RunError(
+            f"{name} gives a snapshot of now, and the partition {window.key} ended at {window.end:%Y-%m-%d %H:%M} UTC",
+            hint="run today's partition, or set allow_late: true on the connection to store it under the past one",
+        )
+
+
+def _compile(sql: str, dialect: str | None) -> bytes:
+    from lineage.sql import compile_sql
+
+    return compile_sql(sql, dialect).to_bytes()
+
+
+def _programs(store: Store, name: str) -> Mapping[str, bytes]:
+    """Programs compiled by earlier runs, those of another version of the engine left out."""
+    from lineage.sql import is_current
+
+    return {key: program for key, program in store.snapshots.programs(name).items() if is_current(program)}
+
+
+def _masked(sql: str, dialect: str | None) -> str | None:
+    from lineage.sql import mask_literals
+
+    return mask_literals(sql, dialect)
+
+
+_KEEP_SQL: Mapping[str, Callable[[str, str | None], str | None]] = {
+    "full": lambda sql, _: sql,
+    "masked": _masked,
+    "none": lambda sql, _: None,
+}
+
+
+def describe(error: BaseException) -> str:
+    """An error in one line: headwater's own speak for themselves, others with their type."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, HeadwaterError) else f"{type(error).__name__}: {text}"

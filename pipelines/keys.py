@@ -1,0 +1,33 @@
+"""The asset keys of a project."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import dagster as dg
+
+
+@dataclass(frozen=True)
+class AssetKeys:
+    """Keys as the contract names them, behind a prefix when a project is merged into other definitions."""
+
+    prefix: str | None = None
+
+    def resources(self, connection: str) -> dg.AssetKey:
+        """What a connection gave; materialized by a success only."""
+        return self._key("resources", connection)
+
+    def flow_run(self, connection: str) -> dg.AssetKey:
+        """A connection's run; always materialized."""
+        return self._key("flow_runs", connection)
+
+    @property
+    def graph(self) -> dg.AssetKey:
+        return self._key("lineage_graph")
+
+    def of_connection(self, connection: str) -> tuple[dg.AssetKey, dg.AssetKey]:
+        """Both keys of a connection."""
+        return self.resources(connection), self.flow_run(connection)
+
+    def _key(self, *parts: str) -> dg.AssetKey:
+        return dg.AssetKey([*([self.prefix] if self.prefix else []), *parts])

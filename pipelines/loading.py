@@ -1,0 +1,70 @@
+"""From a project's file to Dagster definitions."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import dagster as dg
+
+from connectors.errors import ConfigError
+from lineage.store import open_store
+from pipelines.assets.extract import connection_asset
+from pipelines.assets.lineage_graph import graph_asset
+from pipelines.checks import synced_check
+from pipelines.keys import AssetKeys
+from pipelines.partitions import partitions_definition
+from pipelines.project import Project, find_project, read_project
+from pipelines.schedules import connection_schedule, maintenance_schedule
+from pipelines.sensors import graph_sensor, offers_fingerprint, run_status_sensor, source_changed_sensor
+
+DEMO = Path(__file__).parent / "demo" / "shop"
+log = logging.getLogger("headwater")
+
+
+def load_project(path: str | os.PathLike[str], prefix: str | None = None) -> dg.Definitions:
+    """The definitions of the project in a folder, to use or to merge into definitions that exist already.
+
+    `prefix` goes before every asset key. Raises ConfigError with every fault of the file. Touches no network.
+    """
+    return build_definitions(read_project(find_project(path)), prefix)
+
+
+def build_definitions(project: Project, prefix: str | None = None) -> dg.Definitions:
+    """Assets, checks, schedules and sensors of a project."""
+    store = open_store(project.storage, project.storage_options)
+    parts = partitions_definition(project.model.partitions)
+    keys = AssetKeys(prefix)
+    names = list(project.connections)
+    changing = [name for name in names if offers_fingerprint(project, name)]
+    schedules = [connection_schedule(project, store, name, parts, keys) for name in names]
+    multiprocess = project.model.executor == "multiprocess"
+    return dg.Definitions(
+        assets=[
+            *(connection_asset(project, store, name, parts, keys) for name in names),
+            graph_asset(project, store, parts, keys),
+        ],
+        asset_checks=[synced_check([keys.flow_run(name) for name in names], parts)] if names else [],
+        schedules=[*(s for s in schedules if s), maintenance_schedule(project, store)],
+        sensors=[
+            run_status_sensor(),
+            graph_sensor(keys),
+            *([source_changed_sensor(project, changing, keys)] if changing else []),
+        ],
+        executor=dg.multiprocess_executor if multiprocess else dg.in_process_executor,
+    )
+
+
+def load_default() -> dg.Definitions:
+    """What `pipelines.definitions` serves: the project of the environment, without one the packaged demo."""
+    try:
+        folder = find_project()
+    except ConfigError:
+        if os.environ.get("HEADWATER_PROJECT"):
+            raise
+        log.warning("no headwater.yaml here, and HEADWATER_PROJECT is not set: loading the packaged demo")
+        folder = DEMO
+    if not os.environ.get("DAGSTER_HOME"):
+        log.warning("DAGSTER_HOME is not set: assets will be stored, but the run will not be recorded")
+    return build_definitions(read_project(folder))

@@ -1,0 +1,104 @@
+"""What a run shows in Dagster: Dagster's own keys where there is one, else `headwater/...`; small, and readable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from lineage.store import GraphHeader
+from pipelines.extract import Outcome
+
+STATUS, ERROR, PARTITIONS = "headwater/status", "headwater/error", "headwater/partitions"
+SECONDS, EXTRACT_SECONDS = "headwater/seconds", "headwater/extract_seconds"
+
+
+def outcome_facts(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as plain data: what the flow runs are made of."""
+    header, report = outcome.header, outcome.report
+    return {
+        "status": outcome.status,
+        "started_at": outcome.started_at.isoformat(timespec="milliseconds"),
+        "ended_at": outcome.ended_at.isoformat(timespec="milliseconds"),
+        "extract_s": round(outcome.seconds, 3),
+        "complete": bool(header and header.complete),
+        "open": bool(header and header.open),
+        "resources": header.counts.get("resource", 0) if header else 0,
+        "declarations": header.counts.get("declaration", 0) if header else 0,
+        "statements": header.counts.get("statement", 0) if header else 0,
+        "bytes": header.size_bytes if header else 0,
+        "stored": outcome.written,
+        "errors": report.failed + (outcome.error is not None),
+        "warnings": report.warning_count,
+        "requests": report.requests,
+        "held_back": header.held_back if header else None,
+        "error": outcome.error,
+    }
+
+
+def flow_metadata(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Metadata of `flow_runs/<connection>`: the worst status, sums, and each partition's facts."""
+    facts = {outcome.partition: outcome_facts(outcome) for outcome in outcomes}
+    statuses = [one["status"] for one in facts.values()]
+    worst = next((s for s in ("FAILED", "WARNING") if s in statuses), "SUCCESS")
+    shown: dict[str, Any] = {STATUS: worst, PARTITIONS: dg.MetadataValue.json(facts)}
+    for name in ("resources", "declarations", "statements", "bytes", "errors", "warnings", "requests"):
+        shown[f"headwater/{name}"] = sum(one[name] for one in facts.values())
+    shown[EXTRACT_SECONDS] = round(sum(one["extract_s"] for one in facts.values()), 3)
+    if errors := [f"{o.partition}: {o.error}" for o in outcomes if o.error]:
+        shown[ERROR] = "\n".join(errors)
+    troubles = [text for o in outcomes for text in _troubles(o)]
+    if troubles:
+        shown["headwater/trouble"] = dg.MetadataValue.md(_list(troubles))
+    return shown
+
+
+def resource_metadata(outcome: Outcome, storage: str) -> dict[str, Any]:
+    """Metadata of `resources/<connection>`."""
+    header = outcome.header
+    if header is None:
+        return {}
+    rows = [[kind, str(count)] for kind, count in sorted(header.counts.items())]
+    return {
+        "dagster/row_count": header.counts.get("resource", 0),
+        "dagster/uri": f"{storage}/snapshots",
+        "headwater/complete": header.complete,
+        "headwater/content": header.content,
+        "headwater/preview": dg.MetadataValue.md(_table(["kind", "stored"], rows)),
+    }
+
+
+def graph_metadata(header: GraphHeader, storage: str, reasons: Mapping[str, int], picture: str) -> dict[str, Any]:
+    """Metadata of `lineage_graph`, with a picture of the connections."""
+    rows = [[name, ", ".join(keys[-3:])] for name, keys in sorted(header.partitions.items())]
+    return {
+        "dagster/row_count": header.counts.get("edge", 0),
+        "dagster/uri": f"{storage}/graphs",
+        "headwater/nodes": header.counts.get("node", 0),
+        "headwater/edges": header.counts.get("edge", 0),
+        "headwater/unresolved": header.counts.get("unresolved", 0),
+        "headwater/unresolved_by_reason": dg.MetadataValue.json(dict(reasons)),
+        "headwater/made_of": dg.MetadataValue.md(_table(["connection", "partitions"], rows)),
+        "headwater/flows": dg.MetadataValue.md(f"```mermaid\n{picture}\n```"),
+    }
+
+
+def _troubles(outcome: Outcome) -> list[str]:
+    header = outcome.header
+    held = [header.held_back] if header and header.held_back else []
+    rejects = [f"{r.location}: {r.cause}" for r in outcome.report.rejects[:10]]
+    return [*held, *outcome.report.warnings[:10], *rejects]
+
+
+def _list(texts: Sequence[str]) -> str:
+    return "\n".join(f"- {_cell(text)}" for text in texts)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(_cell, row)) + " |" for row in lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

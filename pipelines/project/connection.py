@@ -1,0 +1,131 @@
+"""From a connection's entry in the file to a connector that can run."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from connectors import Connector, Context, Ingest, Window
+from connectors.config.secrets import Redactor, expand, has_variable, secrets_of
+from connectors.connector import first_fault
+from connectors.errors import ConfigError
+from connectors.http import HttpClient, HttpPolicy
+from connectors.registry import configure, load_connector
+from lineage.graph.inputs import ConnectionSpec
+from pipelines.project.loader import Project
+
+
+@dataclass(frozen=True)
+class ResolvedConnection:
+    """A connection whose variables are filled and whose configuration is valid."""
+
+    name: str
+    cls: type[Connector]
+    config: BaseModel
+    credentials: Mapping[str, str]
+    policy: HttpPolicy
+    redact: Redactor
+
+
+def connector_class(project: Project, name: str) -> type[Connector]:
+    """The connection's connector. Raises ConfigError naming the line."""
+    text = project.connections[name].connector
+    try:
+        return load_connector(text, project.folder)
+    except ConfigError as error:
+        where = project.where("connections", name, "connector")
+        raise ConfigError(f"{where}: {error.message}", hint=error.hint) from error
+
+
+def resolve_connection(project: Project, name: str) -> ResolvedConnection:
+    """Fills variables and validates. Raises ConfigError that names what is missing or wrong, and no value."""
+    model = project.connections[name]
+    cls = connector_class(project, name)
+    missing: list[str] = []
+    secrets: list[str] = []
+
+    def filled(value: Any, *, secret: bool) -> Any:
+        if isinstance(value, str):
+            text, absent = expand(value, os.environ)
+            missing.extend(absent)
+            if secret or has_variable(value):
+                secrets.append(text)
+            return text
+        if isinstance(value, Mapping):
+            return {key: filled(one, secret=secret) for key, one in value.items()}
+        return [filled(one, secret=secret) for one in value] if isinstance(value, list) else value
+
+    given = model.credential
+    credential = project.model.credentials[given] if isinstance(given, str) else given or {}
+    credentials = filled(credential, secret=True)
+    config = filled(model.config, secret=False)
+    http = filled(
+        {"endpoints": model.endpoints, "transport": model.transport, **model.http},
+        secret=False,
+    )
+    where = project.where("connections", name)
+    if missing:
+        names = ", ".join(sorted(set(missing)))
+        raise ConfigError(f"{where}: connection {name} needs {names}", hint="set it in the environment")
+    redact = Redactor(secrets)
+    try:
+        valid = configure(cls, config, credentials)
+        policy = _policy({k: v for k, v in http.items() if v is not None})
+    except ConfigError as error:
+        raise ConfigError(redact(f"{where}: connection {name}: {error.message}"), hint=error.hint) from None
+    redact.add(*secrets_of(valid))
+    return ResolvedConnection(name, cls, valid, {k: str(v) for k, v in credentials.items()}, policy, redact)
+
+
+def _policy(settings: Mapping[str, Any]) -> HttpPolicy:
+    try:
+        return HttpPolicy.model_validate(settings)
+    except ValidationError as error:
+        raise ConfigError(f"http: {first_fault(error)}") from None
+
+
+def open_connector(
+    project: Project,
+    resolved: ResolvedConnection,
+    *,
+    window: Window,
+    ingest: Ingest,
+    log: logging.Logger,
+    state: dict[str, Any] | None = None,
+) -> Connector:
+    """The connector, ready to run; close its `context.http` afterwards."""
+    model = project.connections[resolved.name]
+    http = HttpClient(
+        resolved.policy, connection=resolved.name, folder=project.folder, redact=resolved.redact, log=log
+    )
+    context = Context(
+        connection=resolved.name,
+        window=window,
+        ingest=ingest,
+        http=http,
+        folder=project.folder,
+        instance=model.instance or resolved.name,
+        log=log,
+        redact=resolved.redact,
+        state=state if state is not None else {},
+    )
+    return resolved.cls(resolved.config, context, resolved.credentials)
+
+
+def connection_specs(project: Project) -> Iterator[ConnectionSpec]:
+    """What the graph's build must know of each connection."""
+    for name, model in project.connections.items():
+        yield ConnectionSpec(
+            name=name,
+            instance=model.instance or name,
+            defaults=model.defaults.given(),
+            windowed=connector_class(project, name).windowed,
+            lookback_days=model.lookback,
+            infer_tables=model.infer_tables,
+            renamed_from=model.renamed_from,
+        )

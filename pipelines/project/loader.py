@@ -1,0 +1,188 @@
+"""Reads headwater.yaml; every fault of structure at once, each with its line and what to do."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from connectors.config.secrets import expand
+from connectors.errors import ConfigError
+from pipelines.project.model import RESERVED, ConnectionModel, ProjectModel
+
+FILE = "headwater.yaml"
+# Parts of the file that other versions know.
+_LATER = frozenset(
+    {"transforms", "datasets", "sinks", "records", "plugin", "python", "tables", "skip_tables", "spec"}
+)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project's file, read and found sound. `folder` is where it lies; relative paths start there."""
+
+    folder: Path
+    model: ProjectModel
+    lines: Mapping[tuple[str, ...], int] = field(default_factory=dict, repr=False)
+
+    @property
+    def name(self) -> str:
+        return self.model.name
+
+    @property
+    def storage(self) -> str:
+        """The store's folder or URL."""
+        text, _ = expand(self.model.storage, os.environ)
+        return text if "://" in text else str(self.folder / Path(text).expanduser())
+
+    @property
+    def storage_options(self) -> dict[str, str]:
+        return {key: expand(value, os.environ)[0] for key, value in self.model.storage_options.items()}
+
+    @property
+    def connections(self) -> dict[str, ConnectionModel]:
+        return self.model.connections
+
+    def where(self, *path: str) -> str:
+        """`file:line` of a part of the file."""
+        return f"{FILE}:{_line(self.lines, path)}"
+
+
+def find_project(folder: str | os.PathLike[str] | None = None) -> Path:
+    """The folder of the project: the one given, else HEADWATER_PROJECT's, else the current one.
+
+    Raises ConfigError when there is no headwater.yaml in it.
+    """
+    given = folder or os.environ.get("HEADWATER_PROJECT")
+    path = Path(given or ".").expanduser().absolute()
+    path = path.parent if path.name == FILE else path
+    if not (path / FILE).is_file():
+        raise ConfigError(
+            f"there is no {FILE} in {path}",
+            hint="name the project with --project DIR or HEADWATER_PROJECT, or make one with `headwater init DIR`",
+        )
+    return path
+
+
+def read_project(folder: Path) -> Project:
+    """Reads and checks the file. Raises ConfigError whose `faults` are lines `file:line: what, and what to do`."""
+    try:
+        text = (folder / FILE).read_text(encoding="utf-8")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except UnicodeDecodeError as error:
+        raise _faults([f"{FILE}:1: not UTF-8 text (byte {error.start}); save the file as UTF-8"]) from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise _faults([f"{FILE}:{line}: not YAML: {error.problem}; check the indentation and the quotes"]) from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise _faults([f"{FILE}:1: not YAML: {str(error).splitlines()[0]}"]) from None
+    if not isinstance(data, dict):
+        raise _faults([f"{FILE}:1: a project is a mapping; it has at least `partitions:` and `connections:`"])
+    lines: dict[tuple[str, ...], int] = {}
+    faults = [(line, text) for line, text in _walk(node, (), lines)]
+    model = _validate(data, lines, faults)
+    if model is not None:
+        faults += _dangling(model, lines)
+    if faults:
+        raise _faults([f"{FILE}:{line}: {text}" for line, text in sorted(set(faults))])
+    if model is None:
+        raise _faults([f"{FILE}:1: not a project"])
+    return Project(folder, model, lines)
+
+
+def _walk(
+    node: yaml.Node | None, path: tuple[str, ...], lines: dict[tuple[str, ...], int]
+) -> Iterator[tuple[int, str]]:
+    """Notes the line of every part, and gives the keys that stand twice."""
+    if node is None:
+        return
+    lines.setdefault(path, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inner = (*path, str(key.value))
+            if inner in lines:
+                yield key.start_mark.line + 1, f"{_shown(inner)} is written twice; keep one"
+            lines[inner] = key.start_mark.line + 1
+            yield from _walk(value, inner, lines)
+    elif isinstance(node, yaml.SequenceNode):
+        for at, value in enumerate(node.value):
+            yield from _walk(value, (*path, str(at)), lines)
+
+
+def _validate(
+    data: dict[str, Any], lines: Mapping[tuple[str, ...], int], faults: list[tuple[int, str]]
+) -> ProjectModel | None:
+    try:
+        return ProjectModel.model_validate(data)
+    except ValidationError as error:
+        for fault in error.errors(include_url=False, include_input=False):
+            path = tuple(str(part) for part in fault["loc"] if part != "[key]")
+            faults.append((_line(lines, path), _message(fault, path)))
+    return None
+
+
+def _message(fault: Any, path: tuple[str, ...]) -> str:
+    where = _shown(path)
+    kind = fault["type"]
+    if kind == "extra_forbidden":
+        if path[-1] in _LATER:
+            return f"{where} is not in this version of headwater; remove it"
+        near = difflib.get_close_matches(path[-1], _known_keys(path), 1)
+        return f"{where} is not a known key; " + (f"did you mean {near[0]}?" if near else "remove it")
+    if kind == "missing":
+        return f"{where} is missing; add it"
+    if "[key]" in fault["loc"] or (len(path) == 2 and kind == "string_pattern_mismatch"):
+        return f"{where} is not a name: it begins with a small letter and has small letters, digits and _ only"
+    said = str(fault["msg"]).removeprefix("Value error, ")
+    return f"{where}: {said[0].lower()}{said[1:]}"
+
+
+def _known_keys(path: tuple[str, ...]) -> list[str]:
+    models: dict[tuple[int, str], type[BaseModel]] = {(1, ""): ProjectModel, (3, "connections"): ConnectionModel}
+    model = models.get((len(path), path[0] if len(path) > 1 else ""))
+    if model is None:
+        return ["every", "start", "timezone", "instance", "database", "schema", "dialect"]
+    return list(model.model_fields)
+
+
+def _dangling(model: ProjectModel, lines: Mapping[tuple[str, ...], int]) -> Iterator[tuple[int, str]]:
+    for name, connection in model.connections.items():
+        path = ("connections", name)
+        if name in RESERVED:
+            yield _line(lines, path), f"connections.{name}: the name is reserved; choose another"
+        credential = connection.credential
+        if isinstance(credential, str) and credential not in model.credentials:
+            near = difflib.get_close_matches(credential, model.credentials, 1)
+            hint = f"did you mean {near[0]}?" if near else "add it under credentials"
+            yield _line(lines, (*path, "credential")), f"no credential is named {credential}; {hint}"
+        if connection.renamed_from in model.connections:
+            line = _line(lines, (*path, "renamed_from"))
+            yield line, f"connections.{name}.renamed_from names {connection.renamed_from}, which is still a connection"
+    for at, (describer, owner) in enumerate(model.same_as):
+        for end in (describer, owner):
+            if end.partition("/")[0] not in model.connections:
+                yield (
+                    _line(lines, ("same_as", str(at))),
+                    f"same_as: {end} does not begin with a connection's name and a slash; write connection/id",
+                )
+
+
+def _line(lines: Mapping[tuple[str, ...], int], path: tuple[str, ...]) -> int:
+    while path and path not in lines:
+        path = path[:-1]
+    return lines.get(path, 1)
+
+
+def _shown(path: tuple[str, ...]) -> str:
+    return ".".join(path) or "the file"
+
+
+def _faults(faults: list[str]) -> ConfigError:
+    return ConfigError("\n".join(faults), faults=tuple(faults))

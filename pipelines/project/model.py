@@ -1,0 +1,102 @@
+"""headwater.yaml as data: structure only. Values with `${VAR}` stay text until their connection runs."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+ConnectionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]
+RESERVED = frozenset({"datasets", "sinks", "graph"})
+
+
+class Section(BaseModel):
+    """A mapping of the file: unknown keys are faults."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class Partitions(Section):
+    """The project's one partition definition: days or hours from `start` on, in a time zone."""
+
+    every: Literal["day", "hour"] = "day"
+    start: date | datetime
+    timezone: str = "UTC"
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("not a time zone; write one such as UTC or Europe/Berlin") from None
+        return name
+
+
+class Defaults(Section):
+    """Where a connection's SQL looks names up, and what breaks a tie between tables of the same name."""
+
+    instance: str | None = None
+    database: str | None = None
+    schema_: str | None = Field(default=None, alias="schema")
+    dialect: str | None = None
+
+    def given(self) -> dict[str, str]:
+        """Only what is set."""
+        return self.model_dump(by_alias=True, exclude_none=True)
+
+
+class ConnectionModel(Section):
+    """One configured connector."""
+
+    connector: str
+    credential: str | dict[str, Any] | None = None
+    config: dict[str, Any] = Field(default_factory=dict)
+    endpoints: list[str] | None = None
+    transport: str | None = None
+    http: dict[str, Any] = Field(default_factory=dict)
+    instance: str | None = None
+    defaults: Defaults = Field(default_factory=Defaults)
+    schedule: str | None = None
+    on_error: Literal["record", "fail"] = "record"
+    remove_missing: bool = True
+    max_drop: float = Field(default=0.3, ge=0, le=1)
+    allow_late: bool = False
+    store_sql: Literal["full", "masked", "none"] = "full"
+    infer_tables: bool = False
+    lookback: int = Field(default=30, ge=1)
+    renamed_from: ConnectionName | None = None
+
+    @field_validator("schedule")
+    @classmethod
+    def _cron(cls, text: str | None) -> str | None:
+        if text is None:
+            return None
+        from dagster._utils.schedules import is_valid_cron_string
+
+        if not is_valid_cron_string(text):
+            raise ValueError("not a cron expression; write five fields, such as '0 * * * *' for every hour")
+        return text
+
+
+class ProjectModel(Section):
+    """The whole file."""
+
+    name: Annotated[str, StringConstraints(min_length=1)] = "headwater"
+    storage: str = ".headwater"
+    storage_options: dict[str, str] = Field(default_factory=dict)
+    partitions: Partitions
+    keep_days: int | None = Field(default=None, ge=1)
+    executor: Literal["in_process", "multiprocess"] = "in_process"
+    credentials: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    connections: dict[ConnectionName, ConnectionModel]
+    same_as: list[tuple[str, str]] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _distinct_renames(self) -> ProjectModel:
+        renamed = [c.renamed_from for c in self.connections.values() if c.renamed_from]
+        if len(renamed) != len(set(renamed)):
+            raise ValueError("two connections are renamed_from the same one")
+        return self
