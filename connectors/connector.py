@@ -267,8 +267,8 @@ class Connector(ABC):
 
 
 def _name_of(value: Any) -> str:
-    get = value.get if isinstance(value, Mapping) else lambda key: getattr(value, key, None)
-    return str(get("databuilder_id") or "")
+    name = value.get("databuilder_id") if isinstance(value, Mapping) else getattr(value, "databuilder_id", "")
+    return str(name or "")
 
 
 def first_fault(error: ValidationError) -> str:

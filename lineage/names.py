@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from connectors.model.naming import dotted
+
+__all__ = ["Identifier", "TableName", "dotted", "folds", "stored"]
+
 # What an unquoted identifier becomes when its dialect stores it. Not listed: as written.
 _LOWER = frozenset({"postgres", "redshift", "greenplum", "materialize", "risingwave", "trino", "presto", "athena"})
 _UPPER = frozenset({"snowflake", "oracle", "exasol", "db2", "teradata"})
@@ -43,14 +47,3 @@ def stored(name: Identifier, dialect: str | None) -> str:
 def folds(name: Identifier, dialect: str | None) -> bool:
     """Whether the identifier may also match a name that differs from it in case only."""
     return not name.quoted and dialect not in _CASE_SENSITIVE
-
-
-def dotted(*parts: str | None) -> str:
-    """Parts joined by dots; one with a dot, a double quote or white space is written in double quotes."""
-    return ".".join(_part(part) for part in parts if part is not None)
-
-
-def _part(part: str) -> str:
-    if not part or "." in part or '"' in part or any(c.isspace() for c in part):
-        return '"' + part.replace('"', '""') + '"'
-    return part

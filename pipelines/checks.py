@@ -1,7 +1,5 @@
 """Asset checks: `synced` fails the run after everything else was done; the others only tell."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from connectors import Window
 from connectors.config.secrets import RedactingFilter, Redactor
@@ -23,11 +23,13 @@ SUCCESS, WARNING, FAILED = "SUCCESS", "WARNING", "FAILED"
 
 @dataclass(frozen=True)
 class RunInfo:
-    """Of the run that an extract belongs to: its id, when it was created (aware), and what it lets through."""
+    """Of the run that an extract belongs to: its id, when it was created (aware), what it lets through, and
+    whether it starts without the state that earlier runs left."""
 
     run_id: str
     created_at: datetime
     accept_drop: bool = False
+    full: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,39 +48,56 @@ class Outcome:
     report: ExtractReport = field(default_factory=ExtractReport)
 
 
-# Called with a connection's name and what it has declared so far; the CLI shows it.
-Progress = Callable[[str, ExtractReport], None]
-listeners: list[Progress] = []
+class Listener(Protocol):
+    """Is told how extracts of this process go; the command line shows it."""
+
+    def started(self, connection: str, partition: str, report: ExtractReport) -> None:
+        """An extract began; `report` counts while it runs."""
+
+    def finished(self, outcome: Outcome) -> None:
+        """An extract ended."""
+
+
+listeners: list[Listener] = []
 
 
 def extract_partition(
     project: Project, store: Store, name: str, window: Window, run: RunInfo, log: logging.Logger
 ) -> Outcome:
     """Runs the connection for the window. Never raises for trouble of the source: that is the outcome's error."""
+    report = ExtractReport()
+    for listener in listeners:
+        listener.started(name, window.key, report)
+    outcome = _outcome(project, store, name, window, run, log, report)
+    for listener in listeners:
+        listener.finished(outcome)
+    return outcome
+
+
+def _outcome(
+    project: Project,
+    store: Store,
+    name: str,
+    window: Window,
+    run: RunInfo,
+    log: logging.Logger,
+    report: ExtractReport,
+) -> Outcome:
     started_at = datetime.now(UTC)
     redact = Redactor()
-    report = ExtractReport()
     spent = [0.0]
+    header, written, fault = None, False, None
     try:
         header, written = _extract(project, store, name, window, run, log, redact, report, spent)
     except Exception as error:
-        log.error("%s failed: %s", name, redact(describe(error)))
+        fault = redact(describe(error))
+        log.error("%s failed: %s", name, fault)
         if not isinstance(error, HeadwaterError):
             log.error(redact("".join(traceback.format_exception(error))))
-        ended = datetime.now(UTC)
-        return Outcome(
-            name,
-            window.key,
-            FAILED,
-            started_at,
-            ended,
-            spent[0],
-            redact(describe(error)),
-            report=report,
-        )
-    status = SUCCESS if header.complete else WARNING
+    status = FAILED if header is None else SUCCESS if header.complete else WARNING
+    ended_at = datetime.now(UTC)
     return Outcome(
-        name, window.key, status, started_at, datetime.now(UTC), spent[0], None, header, written, report
+        name, window.key, status, started_at, ended_at, spent[0], fault, header, written, report
     )
 
 
@@ -100,14 +119,12 @@ def _extract(
         _refuse_late(name, window, run.created_at)
     dialect = model.defaults.dialect or resolved.cls.dialect
     writer = SnapshotWriter(dialect, _KEEP_SQL[model.store_sql])
-    state: dict[str, Any] = {}
+    state = {} if run.full else store.snapshots.state(name, window.key)
     started_at = datetime.now(UTC)
     quiet = RedactingFilter(resolved.redact)
     log.addFilter(quiet)
     connector = open_connector(project, resolved, window=window, ingest=writer, log=log, state=state)
     connector.report = report
-    for listener in listeners:
-        listener(name, report)
     begun = time.perf_counter()
     try:
         connector.start()
@@ -165,13 +182,13 @@ def _compile(sql: str, dialect: str | None) -> bytes:
 
 def _programs(store: Store, name: str) -> Mapping[str, bytes]:
     """Programs compiled by earlier runs, those of another version of the engine left out."""
-    from lineage.sql import is_current
+    from lineage.sql.program import is_current
 
     return {key: program for key, program in store.snapshots.programs(name).items() if is_current(program)}
 
 
 def _masked(sql: str, dialect: str | None) -> str | None:
-    from lineage.sql import mask_literals
+    from lineage.sql.masking import mask_literals
 
     return mask_literals(sql, dialect)
 

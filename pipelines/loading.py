@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from pathlib import Path
 
 import dagster as dg
@@ -33,9 +34,16 @@ def load_project(path: str | os.PathLike[str], prefix: str | None = None) -> dg.
 
 def build_definitions(project: Project, prefix: str | None = None) -> dg.Definitions:
     """Assets, checks, schedules and sensors of a project."""
+    with warnings.catch_warnings():
+        # What we use of Dagster beyond its stable surface is pinned and tested here; users need not be told.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        return _definitions(project, AssetKeys(prefix))
+
+
+def _definitions(project: Project, keys: AssetKeys) -> dg.Definitions:
     store = open_store(project.storage, project.storage_options)
     parts = partitions_definition(project.model.partitions)
-    keys = AssetKeys(prefix)
     names = list(project.connections)
     changing = [name for name in names if offers_fingerprint(project, name)]
     schedules = [connection_schedule(project, store, name, parts, keys) for name in names]

@@ -1,7 +1,5 @@
 """Schedules: one for each connection that has a cron expression, and one for the store's upkeep."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 

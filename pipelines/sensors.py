@@ -1,7 +1,5 @@
 """Sensors: a source that changed asks for a sync; a run that failed is logged."""
 
-from __future__ import annotations
-
 import json
 import logging
 from collections.abc import Sequence

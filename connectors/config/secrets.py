@@ -49,6 +49,11 @@ class Redactor:
         known = {*self._secrets, *(line for line in lines if len(line.strip()) > 3)}
         self._secrets = sorted(known, key=len, reverse=True)
 
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The values that are masked, for another redactor to mask too."""
+        return tuple(self._secrets)
+
     def __call__(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, MASK)

@@ -1,0 +1,1 @@
+"""Hosts for foreign code: each in a process of its own, shut in."""

@@ -17,7 +17,11 @@ from lineage.graph.declarations import name_of
 from lineage.graph.unresolved import Unresolved
 from lineage.names import Identifier, TableName, dotted, folds, stored
 from lineage.resolve import PARTS
-from lineage.sql import Binding, Program, bind
+from lineage.sql import Binding, ColumnEdge, Output, Program, StatementBinding, bind, compile_sql
+from lineage.sql.program import is_current
+
+# Clauses within an output's expression: its column edge carries them.
+IN_OUTPUT = frozenset({"case", "window"})
 
 
 class Use(NamedTuple):
@@ -73,7 +77,7 @@ class Target:
             return self._folded[text.lower()], "casefold"
         return None
 
-    def place(self, outputs: Iterable[Any], dialect: str | None) -> dict[int, str]:
+    def place(self, outputs: Iterable[Output], dialect: str | None) -> dict[int, str]:
         """Which of the columns each output position fills: by name, the rest by position where the counts agree."""
         outputs = list(outputs)
         placed = {o.position: f[0] for o in outputs if o.name and (f := self.find(o.name, dialect))}
@@ -103,10 +107,13 @@ class QueryLineage:
 
     def collect(self) -> None:
         """Reads the programs, and adds the tables that they name to `reference`."""
-        for key, program in self._db.execute("""
-            SELECT key, any_value(program) FROM fact WHERE kind = 'query' GROUP BY key ORDER BY key
+        for key, program, sql, dialect in self._db.execute("""
+            SELECT key, any_value(program), any_value(sql), any_value(dialect)
+            FROM fact WHERE kind = 'query' GROUP BY key ORDER BY key
         """).fetchall():
-            self._programs[key] = Program.from_bytes(program)
+            # Programs of another version of the engine are compiled anew, where the text was kept.
+            current = is_current(program)
+            self._programs[key] = Program.from_bytes(program) if current else compile_sql(sql or "", dialect)
         for name, *defaults in self._db.execute("""
             SELECT connection, default_instance, default_database, default_schema FROM connection
         """).fetchall():
@@ -276,15 +283,13 @@ class QueryLineage:
             placed = target.place(statement.outputs, dialect) if target else {}
             direct: set[TableName] = set()
             indirect: set[TableName] = set()
-            for edge in statement.columns:
-                if edge.upstream.table is None:
-                    continue
-                direct.add(edge.upstream.table)
+            for edge in statement.edges:
+                direct.add(edge.upstream)
                 self._column_edge(use, edge, placed.get(edge.position, node), reason)
             for one in statement.indirect:
-                if one.upstream.table is not None:
-                    indirect.add(one.upstream.table)
-                    self._add(use, one.upstream, node, reason, indirect=True, clause=one.clause)
+                if one.clause not in IN_OUTPUT:
+                    indirect.add(one.table)
+                    self._add(use, one.table, one.column, node, reason, indirect=True, clause=one.clause)
             for name in statement.reads:
                 if table := self._table(use, name):
                     only_filters = name in indirect and name not in direct
@@ -295,30 +300,32 @@ class QueryLineage:
         dialect = self._programs[use.query].dialect
         for statement in self._binding(use).statements:
             targets = {name: table[0] for name in statement.writes if (table := self._table(use, name))}
-            for edge in statement.columns:
-                target = targets.get(edge.downstream_table) if edge.downstream_table else None
-                if target and edge.upstream.table is not None:
-                    found = target.find(edge.downstream, dialect) if edge.downstream else None
+            for edge in statement.edges:
+                if target := targets.get(edge.downstream) if edge.downstream else None:
+                    found = target.find(edge.column, dialect) if edge.column else None
                     self._column_edge(use, edge, found[0] if found else target.id, reason)
             for one in statement.indirect:
-                for target in targets.values():
-                    if one.upstream.table is not None and one.downstream_table in (None, *statement.writes):
-                        self._add(use, one.upstream, target.id, reason, indirect=True, clause=one.clause)
-            direct = {e.upstream.table for e in statement.columns}
-            filters = {i.upstream.table for i in statement.indirect} - direct
+                into = [targets[one.downstream]] if one.downstream in targets else list(targets.values())
+                for target in into if one.clause not in IN_OUTPUT else ():
+                    self._add(use, one.table, one.column, target.id, reason, indirect=True, clause=one.clause)
+            direct = {e.upstream for e in statement.edges}
+            filters = {i.table for i in statement.indirect} - direct
             for name in statement.reads:
                 if table := self._table(use, name):
                     for target in targets.values():
                         self._raw(table[0].id, target.id, reason, name in filters, None, None, table[1])
 
-    def _column_edge(self, use: Use, edge: Any, to_id: str, reason: Reason) -> None:
+    def _column_edge(self, use: Use, edge: ColumnEdge, to_id: str, reason: Reason) -> None:
         for clause in edge.clauses or (None,):
-            self._add(use, edge.upstream, to_id, reason, clause=clause, expression=edge.expression)
+            self._add(
+                use, edge.upstream, edge.upstream_column, to_id, reason, clause=clause, expression=edge.expression
+            )
 
     def _add(
         self,
         use: Use,
-        upstream: Any,
+        table: TableName,
+        column: Identifier,
         to_id: str,
         reason: Reason,
         *,
@@ -326,7 +333,7 @@ class QueryLineage:
         clause: str | None = None,
         expression: str | None = None,
     ) -> None:
-        if found := self._column(use, upstream.table, upstream.column):
+        if found := self._column(use, table, column):
             self._raw(found[0], to_id, reason, indirect, clause, expression, found[1])
 
     def _raw(
@@ -373,7 +380,8 @@ class QueryLineage:
             if name in self._uses[use]:
                 ref = self._uses[use][name]
                 if entry := self._missing_table(use, name, self._matches[ref], guesses.get(ref, [])):
-                    yield Unresolved(entry[0], side, counterpart, *entry[1:], **query)
+                    reference, why, message, candidates = entry
+                    yield Unresolved(reference, side, counterpart, why, message, candidates=candidates, **query)
         for statement in binding.statements:
             for one in statement.ambiguous:
                 tables = [t[0].id if (t := self._table(use, name)) else str(name) for name in one.candidates]
@@ -386,7 +394,7 @@ class QueryLineage:
 
     def _missing_table(
         self, use: Use, name: TableName, match: Match, near: list[str]
-    ) -> tuple[dict[str, str], str, str, None, tuple[str, ...]] | None:
+    ) -> tuple[dict[str, str], str, str, tuple[str, ...]] | None:
         if match.id is not None:
             return None
         _, *parts = self._reference(use, name, self._programs[use.query].dialect)
@@ -395,17 +403,16 @@ class QueryLineage:
         text = ".".join(v for v in named.values() if v)
         if match.candidates:
             message = f"{text} could be {len(match.candidates)} tables; qualify it, or set the connection's defaults"
-            return reference, "ambiguous", message, None, tuple(match.candidates)
+            return reference, "ambiguous", message, tuple(match.candidates)
         message = f"no connection owns {text}" + ("; the candidates are guesses by name" if near else "")
-        return reference, "not_found", message, None, tuple(near)
+        return reference, "not_found", message, tuple(near)
 
     def _missing_columns(
-        self, use: Use, statement: Any, counterpart: str | None, query: Mapping[str, Any]
+        self, use: Use, statement: StatementBinding, counterpart: str | None, query: Mapping[str, Any]
     ) -> Iterator[Unresolved]:
         seen = set()
-        for one in (*statement.columns, *statement.indirect):
-            name, column = one.upstream
-            table = self._table(use, name) if name else None
+        for name, column in _read_columns(statement):
+            table = self._table(use, name)
             if table is None or not table[0].columns or (name, column) in seen:
                 continue
             seen.add((name, column))
@@ -417,13 +424,17 @@ class QueryLineage:
                 )
 
 
+def _read_columns(statement: StatementBinding) -> Iterator[tuple[TableName, Identifier]]:
+    for edge in statement.edges:
+        yield edge.upstream, edge.upstream_column
+    for one in statement.indirect:
+        yield one.table, one.column
+
+
 def _named_columns(binding: Binding) -> Iterator[tuple[TableName, Identifier]]:
     for statement in binding.statements:
-        for edge in statement.columns:
-            if edge.upstream.table:
-                yield edge.upstream
-            if edge.downstream_table and edge.downstream:
-                yield edge.downstream_table, edge.downstream
-        for one in statement.indirect:
-            if one.upstream.table:
-                yield one.upstream
+        yield from _read_columns(statement)
+        for flow in statement.flows:
+            for output in flow.outputs:
+                if flow.table and output.name and not output.star:
+                    yield flow.table, output.name

@@ -187,6 +187,11 @@ class Snapshots:
         kept = rows.filter(pa.compute.equal(rows["kind"], "query"))
         return dict(zip(kept["key"].to_pylist(), kept["program"].to_pylist(), strict=True))
 
+    def state(self, connection: str, partition: str) -> dict[str, Any]:
+        """What the connection's newest complete run, at or before the partition, left to go on from."""
+        before = [h for h in self.headers(connection) if h.complete and h.partition <= partition]
+        return dict(before[-1].state) if before else {}
+
     def commit(
         self, header: SnapshotHeader, rows: pa.Table, *, keep_missing: bool = False, max_drop: float | None = None
     ) -> tuple[SnapshotHeader, bool]:

@@ -1,7 +1,5 @@
 """A connection as assets: what it gave, and the run that gave it."""
 
-from __future__ import annotations
-
 import os
 import socket
 from collections.abc import Iterator
@@ -18,6 +16,7 @@ from pipelines.partitions import TimePartitions, window_of
 from pipelines.project import Project, connector_class
 
 PROCESS_TAG, ACCEPT_DROP_TAG = "headwater/process", "headwater/accept_drop"
+FULL_TAG = "headwater/full"
 
 
 def connection_asset(
@@ -81,7 +80,12 @@ def _run(
     record = context.instance.get_run_record_by_id(context.run.run_id)
     created = record.create_timestamp if record else datetime.now(UTC)
     accepted = context.run.tags.get(ACCEPT_DROP_TAG, "").split(",")
-    run = RunInfo(context.run.run_id, created.replace(tzinfo=created.tzinfo or UTC), name in accepted)
+    run = RunInfo(
+        context.run.run_id,
+        created.replace(tzinfo=created.tzinfo or UTC),
+        accept_drop=name in accepted,
+        full=FULL_TAG in context.run.tags,
+    )
     return [
         extract_partition(project, store, name, window_of(parts, key), run, context.log)
         for key in context.partition_keys

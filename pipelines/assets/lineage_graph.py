@@ -1,7 +1,5 @@
 """The graph as an asset, downstream of every connection's run."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 

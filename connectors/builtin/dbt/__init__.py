@@ -1,0 +1,5 @@
+"""dbt projects, from the artifacts that dbt writes."""
+
+from connectors.builtin.dbt.connector import Dbt
+
+__all__ = ["Dbt"]

@@ -1,0 +1,1 @@
+"""Where declarations go, and how requests are made."""

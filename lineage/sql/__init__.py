@@ -1,0 +1,69 @@
+"""SQL lineage in two stages: `compile_sql` (text to a program, once) and `bind` (program and catalogue to lineage).
+
+`analyze` does both. The parser is loaded by the first use of a name, not by importing this package.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lineage.sql.analysis import Analysis, analyze
+    from lineage.sql.binder import bind
+    from lineage.sql.binding import (
+        Ambiguous,
+        Binding,
+        ColumnEdge,
+        Flow,
+        Indirect,
+        Output,
+        StatementBinding,
+        Upstream,
+    )
+    from lineage.sql.compile import compile_sql
+    from lineage.sql.program import Program, SqlError
+
+_HOMES = {
+    "Ambiguous": "binding",
+    "Analysis": "analysis",
+    "Binding": "binding",
+    "ColumnEdge": "binding",
+    "Flow": "binding",
+    "Indirect": "binding",
+    "Output": "binding",
+    "Program": "program",
+    "SqlError": "program",
+    "StatementBinding": "binding",
+    "Upstream": "binding",
+    "analyze": "analysis",
+    "bind": "binder",
+    "compile_sql": "compile",
+}
+
+__all__ = [
+    "Ambiguous",
+    "Analysis",
+    "Binding",
+    "ColumnEdge",
+    "Flow",
+    "Indirect",
+    "Output",
+    "Program",
+    "SqlError",
+    "StatementBinding",
+    "Upstream",
+    "analyze",
+    "bind",
+    "compile_sql",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value

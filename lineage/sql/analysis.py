@@ -1,0 +1,151 @@
+"""`analyze`: lineage of SQL text, names and all, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lineage.names import Identifier, TableName
+from lineage.sql.binder import bind
+from lineage.sql.binding import Binding, Indirect, Output, StatementBinding
+from lineage.sql.compile import compile_sql
+from lineage.sql.program import Program
+
+
+def analyze(
+    sql: str,
+    dialect: str | None = None,
+    *,
+    default_database: str | None = None,
+    default_schema: str | None = None,
+    schemas: Mapping[str, Any] | None = None,
+) -> Analysis:
+    """The lineage of a text of one or more statements. Never raises: trouble is in `Analysis.errors`.
+
+    `schemas` maps a table's dotted name to its columns, in order (a mapping to their types, or a sequence).
+    A dialect that is not known is read as generic SQL.
+    """
+    program = compile_sql(sql, dialect)
+    defaults = Defaults(default_database, default_schema)
+    catalogue = _catalogue(program, schemas, defaults) if schemas else {}
+    return Analysis(bind(program, catalogue), dialect or "generic", defaults)
+
+
+class Defaults:
+    """Where a name's absent parts are looked up."""
+
+    def __init__(self, database: str | None, schema: str | None) -> None:
+        self.database = Identifier(database) if database else None
+        self.schema = Identifier(schema) if schema else None
+
+    def fill(self, table: TableName) -> TableName:
+        schema = table.schema or self.schema
+        database = table.database or (self.database if schema else None)
+        return table._replace(schema=schema, database=database)
+
+
+def _catalogue(
+    program: Program, schemas: Mapping[str, Any], defaults: Defaults
+) -> dict[TableName, Sequence[str]]:
+    """The given columns of the program's tables: by the whole name, else by a tail that only one name has."""
+    parts_of = {name: tuple(part.strip('"`[]').lower() for part in name.split(".")) for name in schemas}
+    by_table: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+    for name, parts in parts_of.items():
+        by_table.setdefault(parts[-1], []).append((parts, name))
+    out: dict[TableName, Sequence[str]] = {}
+    for table in program.table_names:
+        wanted = tuple(str(defaults.fill(table)).lower().split("."))
+        candidates = [
+            (parts, name) for parts, name in by_table.get(wanted[-1], ()) if _same_tail(parts, wanted)
+        ]
+        best = [name for parts, name in candidates if parts == wanted] or [name for _, name in candidates]
+        if len(best) == 1:
+            out[table] = list(schemas[best[0]])
+    return out
+
+
+def _same_tail(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    shared = min(len(one), len(other))
+    return one[-shared:] == other[-shared:]
+
+
+class Analysis:
+    """What a text reads and writes. `binding` holds it as objects, `to_dict` as JSON."""
+
+    def __init__(self, binding: Binding, dialect: str, defaults: Defaults) -> None:
+        self.binding = binding
+        self.dialect = dialect
+        self.errors = binding.errors
+        self._defaults = defaults
+        self._shown: dict[TableName, str] = {}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON that CONTRACT.md names "JSON of `sql`"."""
+        statements = self.binding.statements
+        failed = {error.statement: error.message for error in reversed(self.errors)}
+        return {
+            "dialect": {"name": self.dialect, "detected": False},
+            "in_tables": self._names([table for s in statements for table in s.reads]),
+            "out_tables": self._names([table for s in statements for table in s.writes]),
+            "column_lineage": [entry for s in statements for entry in self._column_lineage(s)],
+            "indirect": [self._indirect(s.index, item) for s in statements for item in s.indirect],
+            "ambiguous": [
+                {"statement": s.index, "column": item.column.text, "candidates": self._names(item.candidates)}
+                for s in statements
+                for item in s.ambiguous
+            ],
+            "statements": [
+                {
+                    "index": s.index,
+                    "kind": s.kind,
+                    "in_tables": self._names(s.reads),
+                    "out_tables": self._names(s.writes),
+                    "error": failed.get(s.index),
+                }
+                for s in statements
+            ],
+            "errors": [
+                {"statement": e.statement, "message": e.message, "line": e.line, "column": e.column, "reason": e.reason}
+                for e in self.errors
+            ],
+        }
+
+    def _show(self, table: TableName) -> str:
+        shown = self._shown.get(table)
+        if shown is None:
+            shown = self._shown[table] = str(self._defaults.fill(table))
+        return shown
+
+    def _names(self, tables: Sequence[TableName]) -> list[str]:
+        return list(dict.fromkeys([self._show(table) for table in tables]))
+
+    def _column_lineage(self, statement: StatementBinding) -> list[dict[str, Any]]:
+        return [
+            {
+                "statement": statement.index,
+                "downstream": {"table": self._show(flow.table) if flow.table else None, "column": _name(output)},
+                "upstreams": [
+                    {"table": self._show(up.table) if up.table else None, "column": up.column.text}
+                    for up in output.upstreams
+                ],
+                "expression": output.expression,
+            }
+            for flow in statement.flows
+            for output in flow.outputs
+        ]
+
+    def _indirect(self, statement: int, item: Indirect) -> dict[str, Any]:
+        return {
+            "statement": statement,
+            "table": self._show(item.table),
+            "column": item.column.text,
+            "clause": item.clause,
+            "downstream": {
+                "table": self._show(item.downstream) if item.downstream else None,
+                "column": item.downstream_column.text if item.downstream_column else None,
+            },
+        }
+
+
+def _name(output: Output) -> str:
+    return output.name.text if output.name else f"_col_{output.position}"

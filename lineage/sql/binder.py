@@ -1,0 +1,171 @@
+"""Program and catalogue to lineage. Parses nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lineage.names import Identifier, TableName
+from lineage.sql.binding import Ambiguous, Binding, Flow, Indirect, Output, StatementBinding, Upstream
+from lineage.sql.columns import OpenStar, Ups
+from lineage.sql.lookup import Binder
+from lineage.sql.program import CLAUSES, SCOPE, Program, StatementProgram
+
+_WAYS: tuple[tuple[str, ...], ...] = (
+    (), (), ("case",), ("case",), ("window",), ("window",), ("case", "window"), ("case", "window")
+)  # fmt: skip
+
+
+def bind(program: Program, catalogue: Mapping[TableName, Sequence[str]]) -> Binding:
+    """The lineage of a program's statements.
+
+    `catalogue` gives, for the tables of `program.table_names` that are known, the columns' names as they are
+    stored, in order. A table that is not in it has unknown columns: none is invented for it.
+    """
+    return _StatementBinder(program, catalogue).bind()
+
+
+class _StatementBinder:
+    def __init__(self, program: Program, catalogue: Mapping[TableName, Sequence[str]]) -> None:
+        self.program = program
+        self.tables = program.table_names
+        self.catalogue = catalogue
+        self.binder = Binder(program, self._stored_columns)
+        self._defined: dict[tuple[str, ...], list[str]] = {}
+
+    def bind(self) -> Binding:
+        statements = []
+        start = 0
+        for index, statement in enumerate(self.program.statements):
+            self.binder.run(start, statement.ends)
+            start = statement.ends
+            statements.append(self._statement(index, statement))
+        return Binding(self.program.dialect, tuple(statements), self.program.errors)
+
+    def _stored_columns(self, table: int) -> Sequence[str] | None:
+        defined = self._defined.get(self._table_key(table))
+        return defined if defined is not None else self.catalogue.get(self.tables[table])
+
+    def _table_key(self, table: int) -> tuple[str, ...]:
+        keys = self.binder.keys
+        return tuple(keys[name] for name in self.program.tables[table] if name >= 0)
+
+    def _statement(self, index: int, statement: StatementProgram) -> StatementBinding:
+        tables = self.tables
+        flows = []
+        for table, columns, scope, by_position in statement.flows:
+            outputs = self._outputs(table, columns, scope, by_position)
+            flows.append(Flow(tables[table] if table >= 0 else None, outputs))
+            if table >= 0 and statement.kind.startswith("create"):
+                self._define(table, outputs)
+        for table, names in statement.columns:
+            self._set_columns(table, [self.binder.names[name].text for name in names])
+        reached = [self._reachable(flow[2]) for flow in statement.flows]
+        return StatementBinding(
+            index,
+            statement.kind,
+            tuple(tables[number] for number in statement.reads),
+            tuple(tables[number] for number in statement.writes),
+            tuple(flows),
+            self._indirect(flows, reached),
+            self._ambiguous(reached),
+        )
+
+    def _outputs(self, table: int, columns: list[int] | None, scope: int, by_position: bool) -> tuple[Output, ...]:
+        result = self.binder.results[scope]
+        items = result.items if result is not None else []
+        names: list[Identifier] | None = None
+        if columns is not None:
+            names = [self.binder.names[column] for column in columns]
+        elif by_position and table >= 0:
+            target = self.binder.table(table)
+            if target.known:
+                names = [item[1] for item in target.items]
+        outputs = []
+        for place, item in enumerate(items):
+            if type(item) is OpenStar:
+                names = None  # from here on places mean nothing
+                star = self._upstreams(self.binder._whole(item))
+                outputs.append(Output(place, Identifier("*"), star, None, True))
+                continue
+            _, name, ups, text = item
+            if names is not None and place < len(names):
+                name = names[place]
+            outputs.append(Output(place, name, self._upstreams(ups), text, name is not None and name.text == "*"))
+        return tuple(outputs)
+
+    def _upstreams(self, ups: Ups) -> tuple[Upstream, ...]:
+        columns, tables = self.binder.registry.columns, self.tables
+        return tuple(
+            [
+                Upstream(tables[table] if table >= 0 else None, name, _WAYS[ways])
+                for (table, name), ways in [(columns[column], ways) for column, ways in ups.items()]
+            ]
+        )
+
+    def _define(self, table: int, outputs: tuple[Output, ...]) -> None:
+        """A table that the text itself makes has the columns that the text gives it."""
+        if not any(output.star for output in outputs):
+            self._set_columns(table, [o.name.text if o.name else f"_col_{o.position}" for o in outputs])
+
+    def _set_columns(self, table: int, names: list[str]) -> None:
+        self._defined[self._table_key(table)] = names
+        key = self._table_key(table)
+        for other in range(len(self.tables)):
+            if self._table_key(other) == key:
+                self.binder.redefine(other, names)
+
+    def _reachable(self, scope: int) -> list[int]:
+        """The scopes that a flow's rows pass through, those of tables of this text included."""
+        scopes = self.program.scopes
+        seen: dict[int, None] = {}
+        stack = [scope]
+        while stack:
+            number = stack.pop()
+            if number in seen:
+                continue
+            seen[number] = None
+            one = scopes[number]
+            stack += [source[2] for source in one.sources if source[1] == SCOPE]
+            for deps in _all_deps(one):
+                stack += [~target for target in deps[1::2] if target < 0]
+        return sorted(seen)
+
+    def _indirect(self, flows: list[Flow], reached: list[list[int]]) -> tuple[Indirect, ...]:
+        columns, tables = self.binder.registry.columns, self.tables
+        out: dict[Indirect, None] = {}
+        for flow, numbers in zip(flows, reached, strict=True):
+            for number in numbers:
+                for clause, ups in self.binder.clauses[number]:
+                    for column in ups:
+                        table, name = columns[column]
+                        if table >= 0 and name.text != "*":
+                            out[Indirect(tables[table], name, CLAUSES[clause], flow.table)] = None
+            for output in flow.outputs:
+                for up in output.upstreams:
+                    for clause_name in up.clauses:
+                        if up.table is not None and up.column.text != "*":
+                            out[Indirect(up.table, up.column, clause_name, flow.table, output.name)] = None
+        return tuple(out)
+
+    def _ambiguous(self, reached: list[list[int]]) -> tuple[Ambiguous, ...]:
+        out: dict[Ambiguous, None] = {}
+        for number in dict.fromkeys(number for numbers in reached for number in numbers):
+            for name, candidates in self.binder.ambiguous[number].values():
+                out[Ambiguous(name, tuple(self.tables[table] for table in sorted(candidates)))] = None
+        return tuple(out)
+
+
+def _all_deps(scope: Any) -> list[list[int]]:
+    deps = [clause[1] for clause in scope.clauses]
+    for output in scope.outputs:
+        if output[0] == -2:
+            deps += [replaced[1] for replaced in output[3]]
+        else:
+            deps.append(output[1])
+    if scope.open_deps is not None:
+        deps.append(scope.open_deps)
+    return deps
+
+
+

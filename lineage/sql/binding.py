@@ -1,0 +1,109 @@
+"""What binding a program to a catalogue gives: lineage, with names as objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from lineage.names import Identifier, TableName
+from lineage.sql.program import SqlError
+
+
+class Upstream(NamedTuple):
+    """A column that an output depends on. `clauses` holds `case` or `window` when it stands in one.
+
+    `table` is None when several tables could give the column: then it is also among the ambiguous ones.
+    """
+
+    table: TableName | None
+    column: Identifier
+    clauses: tuple[str, ...] = ()
+
+
+class Output(NamedTuple):
+    """One column of what a statement's query gives, at its place (from 0); a `star` stands for unknown columns.
+
+    `name` is the column of `table` that it fills when it fills one; None when the dialect makes a name up.
+    """
+
+    position: int
+    name: Identifier | None
+    upstreams: tuple[Upstream, ...] = ()
+    expression: str | None = None
+    star: bool = False
+
+
+class Indirect(NamedTuple):
+    """A column that decides about rows (or, for `case` and `window`, about one output), in a clause."""
+
+    table: TableName
+    column: Identifier
+    clause: str
+    downstream: TableName | None
+    downstream_column: Identifier | None = None
+
+
+class Ambiguous(NamedTuple):
+    """A column that several tables could give, with no schema to decide."""
+
+    column: Identifier
+    candidates: tuple[TableName, ...]
+
+
+class Flow(NamedTuple):
+    """Where outputs go: into a table, or, with None, to whoever ran the query."""
+
+    table: TableName | None
+    outputs: tuple[Output, ...]
+
+
+class ColumnEdge(NamedTuple):
+    """One pair of columns. `position` is the output's place in its query."""
+
+    downstream: TableName | None
+    column: Identifier | None
+    position: int
+    upstream: TableName
+    upstream_column: Identifier
+    clauses: tuple[str, ...]
+    expression: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatementBinding:
+    """The lineage of one statement. Tables that live in the text only are gone through, not named."""
+
+    index: int
+    kind: str
+    reads: tuple[TableName, ...] = ()
+    writes: tuple[TableName, ...] = ()
+    flows: tuple[Flow, ...] = ()
+    indirect: tuple[Indirect, ...] = ()
+    ambiguous: tuple[Ambiguous, ...] = ()
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """The outputs of the statement's query: of its first flow."""
+        return self.flows[0].outputs if self.flows else ()
+
+    @property
+    def edges(self) -> tuple[ColumnEdge, ...]:
+        """Every pair of columns that is certain."""
+        return tuple(
+            ColumnEdge(
+                flow.table, out.name, out.position, up.table, up.column, up.clauses, out.expression
+            )
+            for flow in self.flows
+            for out in flow.outputs
+            for up in out.upstreams
+            if up.table is not None and up.column.text != "*"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """The lineage of a text."""
+
+    dialect: str
+    statements: tuple[StatementBinding, ...]
+    errors: tuple[SqlError, ...]

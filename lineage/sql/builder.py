@@ -1,0 +1,150 @@
+"""The program under construction: names and tables interned, scopes opened and closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlglot import exp
+
+from lineage.sql.dialects import key_of
+from lineage.sql.program import ANY_QUALIFIER, TABLE, Scope, StatementProgram, encode_name
+
+Name = tuple[str, bool]  # text, quoted
+Ctes = dict[str, tuple[int, list[int] | None]]  # key -> scope, column aliases
+
+
+class Builder:
+    """What all frames of one program share."""
+
+    def __init__(self, dialect: str) -> None:
+        self.dialect = dialect
+        self.names: dict[str, int] = {}
+        self.texts: list[str] = []
+        self.tables: dict[tuple[int, ...], int] = {}
+        self.scopes: list[Scope] = []
+        self.order: list[int] = []
+        self.statement = StatementProgram("")
+        self.default_schema: Name | None = None
+        self.default_database: Name | None = None
+        # Tables that live in this text only: key -> the scopes that filled them, with the columns' names.
+        self.temps: dict[str, list[tuple[int, list[int] | None]]] = {}
+        # Where outputs stand in the text: (scope, output) -> an identifier inside; becomes the expression's text.
+        self.anchors: dict[tuple[int, int], Any] = {}
+        self.compile_query: Callable[[Builder, Any, int, Ctes], int]
+
+    def name(self, text: str, quoted: bool = False) -> int:
+        """The number of an identifier."""
+        encoded = encode_name(text, quoted)
+        names = self.names
+        number = names.get(encoded)
+        if number is None:
+            number = names[encoded] = len(names)
+            self.texts.append(encoded)
+        return number
+
+    def key_of_name(self, number: int) -> str:
+        """The key of an interned name."""
+        encoded = self.texts[number]
+        return self.key(encoded[1:], True) if encoded[:1] == '"' else self.key(encoded)
+
+    def ident(self, node: Any) -> int:
+        """The number of an Identifier node (or of a node that stands in its place)."""
+        if type(node) is exp.Identifier:
+            args = node.args
+            return self.name(args["this"], bool(args.get("quoted")))
+        return self.name(node if isinstance(node, str) else node.name)
+
+    def key(self, text: str, quoted: bool = False) -> str:
+        return key_of(text, quoted, self.dialect)
+
+    def key_of_node(self, node: Any) -> str:
+        if type(node) is exp.Identifier:
+            return self.key(node.args["this"], bool(node.args.get("quoted")))
+        return self.key(node if isinstance(node, str) else node.name)
+
+    def table(self, parts: list[Name]) -> int:
+        """The number of a real table, its absent parts filled from what the script said (USE, search path)."""
+        parts = list(parts)
+        if len(parts) == 1 and self.default_schema:
+            parts.insert(0, self.default_schema)
+        if len(parts) == 2 and self.default_database:
+            parts.insert(0, self.default_database)
+        if len(parts) > 4:
+            parts = [*parts[:3], (".".join(text for text, _ in parts[3:]), True)]
+        numbers = [self.name(*part) if part[0] else -1 for part in reversed(parts)]
+        numbers += [-1] * (4 - len(numbers))
+        key = tuple(numbers)
+        number = self.tables.get(key)
+        if number is None:
+            number = self.tables[key] = len(self.tables)
+        return number
+
+    def read(self, table: int) -> None:
+        if table not in self.statement.reads:
+            self.statement.reads.append(table)
+
+    def write(self, table: int) -> None:
+        if table not in self.statement.writes:
+            self.statement.writes.append(table)
+
+    def open(self, kind: int, parent: int) -> tuple[int, Scope]:
+        """A new scope and its number. It counts once it is closed."""
+        scope = Scope(kind, parent)
+        self.scopes.append(scope)
+        return len(self.scopes) - 1, scope
+
+    def close(self, number: int) -> int:
+        self.order.append(number)
+        return number
+
+
+class Frame:
+    """One query block under construction: its scope and what only its compilation needs."""
+
+    def __init__(self, builder: Builder, kind: int, parent: int, ctes: Ctes) -> None:
+        self.builder = builder
+        self.number, self.scope = builder.open(kind, parent)
+        self.ctes = ctes
+        self.windows: dict[str, exp.Expr] = {}
+        self.aliases: set[str] = set()
+        self.anchor: Any = None  # an identifier of the expression that was collected last
+        self._refs: dict[tuple[Any, ...], int] = {}
+
+    def ref(self, parts: list[exp.Expr]) -> int:
+        """The number of a reference to a column, given its identifiers, outermost first."""
+        key = tuple([(p.args.get("this"), p.args.get("quoted")) for p in parts])
+        number = self._refs.get(key)
+        if number is None:
+            ident = self.builder.ident
+            number = self._refs[key] = len(self.scope.refs)
+            self.scope.refs.append([ident(part) for part in parts])
+        return number
+
+    def ref_names(self, names: list[int]) -> int:
+        """The same, given the names' numbers."""
+        key = ("#", *names)
+        number = self._refs.get(key)
+        if number is None:
+            number = self._refs[key] = len(self.scope.refs)
+            self.scope.refs.append(list(names))
+        return number
+
+    def subquery(self, node: exp.Expr) -> int:
+        """A query inside an expression of this one: it sees this one's sources."""
+        return self.builder.compile_query(self.builder, node, self.number, self.ctes)
+
+    def add_source(
+        self, alias: int, kind: int, number: int, columns: list[int] | None = None, using: Any = None
+    ) -> None:
+        self.scope.sources.append([alias, kind, number, columns, using])
+        if alias >= 0:
+            self.aliases.add(self.builder.key_of_name(alias))
+        if kind == TABLE:
+            self.builder.read(number)
+
+    def allow_any_qualifier(self) -> None:
+        self.scope.flags |= ANY_QUALIFIER
+
+    def close(self) -> int:
+        return self.builder.close(self.number)

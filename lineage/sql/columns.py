@@ -1,0 +1,171 @@
+"""The columns that a source offers to a query: of a table, known or not, or of another scope."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lineage.names import Identifier
+from lineage.sql.dialects import keys_of_stored
+from lineage.sql.program import VALUE
+
+Ups = dict[int, int]  # column number -> the flags of all the ways it is used
+# Several unknown tables behind one name: told apart by identity, never merged into other dependencies.
+AMBIGUOUS: Ups = {-1: 0}
+
+
+class Registry:
+    """Numbers for the columns met while binding."""
+
+    def __init__(self) -> None:
+        self.columns: list[tuple[int, Identifier]] = []  # table number (-1: not certain), name
+        self._numbers: dict[tuple[int, str], int] = {}
+
+    def number(self, table: int, key: str, name: Identifier) -> int:
+        found = self._numbers.get((table, key))
+        if found is None:
+            found = self._numbers[table, key] = len(self.columns)
+            self.columns.append((table, name))
+        return found
+
+
+class TableColumns:
+    """A real table. `names` are its columns as the catalogue stores them, None when it does not know the table."""
+
+    __slots__ = ("by_key", "items", "known", "registry", "table")
+
+    def __init__(self, registry: Registry, table: int, names: Any, dialect: str) -> None:
+        self.registry = registry
+        self.table = table
+        self.known = names is not None
+        self.by_key: dict[str, Ups] = {}
+        self.items: list[Any] = []
+        if not self.known:
+            self.items.append(OpenStar((self,)))
+            return
+        weak: list[tuple[str, Ups]] = []
+        for text in names:
+            sure, other = keys_of_stored(text, dialect)
+            ups = {registry.number(table, sure, Identifier(text)): VALUE}
+            self.by_key[sure] = ups
+            if other is not None:
+                weak.append((other, ups))
+            self.items.append((sure, Identifier(text), ups, None))
+        for key, ups in weak:
+            self.by_key.setdefault(key, ups)
+
+    def find(self, key: str, name: Identifier) -> tuple[bool, Ups | None]:
+        """Whether it is certain, and what the column depends on; None when there is no such column."""
+        if self.known:
+            return True, self.by_key.get(key)
+        return False, {self.registry.number(self.table, key, name): VALUE}
+
+    def tables(self) -> set[int]:
+        return {self.table}
+
+
+class OpenStar:
+    """All columns of sources that the catalogue does not know, but for some.
+
+    `also` are the stars that stand at the same place in the other branches of a set operation.
+    """
+
+    __slots__ = ("also", "except_", "renamed", "sources")
+
+    def __init__(
+        self,
+        sources: tuple[Any, ...],
+        except_: frozenset[str] = frozenset(),
+        renamed: dict[str, tuple[str, Identifier]] | None = None,
+        also: tuple[OpenStar, ...] = (),
+    ) -> None:
+        self.sources = sources
+        self.except_ = except_
+        self.renamed = renamed
+        self.also = also
+
+    def without(self, names: frozenset[str], renamed: dict[str, tuple[str, Identifier]]) -> OpenStar:
+        """The same star with fewer columns, and some under new names."""
+        also = tuple(star.without(names, renamed) for star in self.also)
+        return OpenStar(self.sources, self.except_ | names, {**(self.renamed or {}), **renamed} or None, also)
+
+    def beside(self, other: OpenStar) -> OpenStar:
+        """The star of a set operation of two."""
+        return OpenStar(self.sources, self.except_, self.renamed, (*self.also, other))
+
+    def find(self, key: str, name: Identifier) -> tuple[bool, Ups | None]:
+        """Like a source's `find`; in a set operation the column comes from every branch."""
+        sure, found = self._find_own(key, name)
+        for star in self.also:
+            certain, other = star.find(key, name)
+            if other is None or other is AMBIGUOUS:
+                continue
+            sure = sure and certain
+            found = other if found is None or found is AMBIGUOUS else {**found, **other}
+        return sure, found
+
+    def _find_own(self, key: str, name: Identifier) -> tuple[bool, Ups | None]:
+        if key in self.except_:
+            return False, None
+        if self.renamed and key in self.renamed:
+            key, name = self.renamed[key]
+        possible: list[Ups] = []
+        for source in self.sources:
+            certain, found = source.find(key, name)
+            if found is not None:
+                if certain:
+                    return True, found
+                possible.append(found)
+        if not possible:
+            return False, None
+        return False, possible[0] if len(possible) == 1 else AMBIGUOUS
+
+    def tables(self) -> set[int]:
+        out: set[int] = set()
+        for source in (*self.sources, *self.also):
+            out |= source.tables()
+        return out
+
+
+class ScopeColumns:
+    """The outputs of a scope: items are (key, name or None, ups, text) or an OpenStar."""
+
+    __slots__ = ("by_key", "items", "open_ups", "stars")
+
+    def __init__(self, items: list[Any], open_ups: Ups | None = None) -> None:
+        self.items = items
+        self.open_ups = open_ups
+        self.by_key: dict[str, Ups] = {}
+        self.stars: list[OpenStar] = []
+        by_key = self.by_key
+        for item in items:
+            if type(item) is OpenStar:
+                self.stars.append(item)
+            elif item[0] not in by_key:
+                by_key[item[0]] = item[2]
+                if item[0][:1] == '"':
+                    by_key.setdefault(item[0][1:].lower(), item[2])
+
+    def find(self, key: str, name: Identifier) -> tuple[bool, Ups | None]:
+        ups = self.by_key.get(key)
+        if ups is not None:
+            return True, ups
+        return self._find_in_stars(key, name) if self.stars else (False, self.open_ups)
+
+    def _find_in_stars(self, key: str, name: Identifier) -> tuple[bool, Ups | None]:
+        possible: list[Ups] = []
+        for star in self.stars:
+            certain, found = star.find(key, name)
+            if found is not None:
+                if certain:
+                    return True, found
+                possible.append(found)
+        if not possible:
+            return False, self.open_ups
+        return False, possible[0] if len(possible) == 1 else AMBIGUOUS
+
+    def tables(self) -> set[int]:
+        out: set[int] = set()
+        for star in self.stars:
+            out |= star.tables()
+        return out
+

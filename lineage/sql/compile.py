@@ -1,0 +1,72 @@
+"""Text and dialect to a program: each statement parsed once, each tree passed over once."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from lineage.sql.builder import Builder
+from lineage.sql.dialects import sqlglot_name
+from lineage.sql.excerpts import excerpt_outputs
+from lineage.sql.parsing import Parsed, parse_text
+from lineage.sql.program import Program, SqlError, StatementProgram, _Body
+from lineage.sql.queries import compile_query
+from lineage.sql.statements import Unsupported, compile_statement
+
+# Commands that carry no lineage, of which the parser knows the first word only.
+_PLAIN = frozenset({"SHOW", "COMMIT", "ROLLBACK", "GRANT", "REVOKE", "CALL", "KILL", "VACUUM", "OPTIMIZE", "DESCRIBE",
+                    "ANALYZE", "COMMENT", "RESET", "LOCK", "UNLOCK", "BEGIN", "START", "SAVEPOINT", "DECLARE", "PRINT",
+                    "RAISE", "RETURN", "SET", "USE", "CHECKPOINT", "DISCARD", "LISTEN", "NOTIFY", "PRAGMA", "REFRESH",
+                    "UNCACHE", "CLEAR", "ADD", "LIST", "REMOVE", "PUT", "GET", "MSCK", "REINDEX", "ATTACH", "DETACH"})  # fmt: skip
+
+
+def compile_sql(sql: str, dialect: str | None = None) -> Program:
+    """Compile a text of one or more statements. Never raises: trouble is in `Program.errors`.
+
+    An unknown dialect is read as generic SQL.
+    """
+    name = sqlglot_name(dialect)
+    if not sql.isascii():
+        sql = sql.encode("utf-8", "replace").decode("utf-8")
+    builder = Builder(name)
+    builder.compile_query = compile_query
+    statements: list[StatementProgram] = []
+    errors: list[SqlError] = []
+    for parsed in parse_text(sql, name):
+        index = len(statements)
+        error = _compile_one(builder, parsed, index, sql)
+        if error is not None:
+            errors.append(error)
+            builder.statement = StatementProgram("unknown")
+        builder.statement.ends = len(builder.order)
+        statements.append(builder.statement)
+    if not statements:
+        errors.append(SqlError(0, "the text holds no statement", 1, 1, "sql_parse_error"))
+    tables = [list(numbers) for numbers in builder.tables]
+    body = _Body(builder.texts, tables, builder.scopes, builder.order, statements)
+    return Program(name, body, tuple(errors))
+
+
+def _compile_one(builder: Builder, parsed: Parsed, index: int, sql: str) -> SqlError | None:
+    builder.statement = StatementProgram("unknown")
+    if parsed.tree is None:
+        return SqlError(index, parsed.message, parsed.line, parsed.column, parsed.reason)
+    first = parsed.tokens[0] if parsed.tokens else None
+    line, column = (first.line, max(first.col - len(first.text) + 1, 1)) if first else (None, None)
+    if isinstance(parsed.tree, exp.Command) and str(parsed.tree.this).upper() in _PLAIN:
+        builder.statement.kind = str(parsed.tree.this).lower()
+        return None
+    try:
+        compile_statement(builder, parsed.tree)
+    except Unsupported as error:
+        return SqlError(index, str(error), line, column, "sql_unsupported")
+    except RecursionError:
+        return SqlError(index, "nested too deep to be compiled", line, column, "sql_budget")
+    except Exception as error:  # noqa: BLE001 - a tree of a shape nobody foresaw must not hurt the other statements
+        message = f"not understood ({type(error).__name__}: {error})"
+        return SqlError(index, message, line, column, "sql_unsupported")
+    if parsed.explained:
+        builder.statement.kind = "explain"
+        builder.statement.writes = []
+        builder.statement.flows = [[-1, None, flow[2], False] for flow in builder.statement.flows]
+    excerpt_outputs(builder, parsed.tokens, sql)
+    return None

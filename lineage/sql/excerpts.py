@@ -1,0 +1,111 @@
+"""The text of a statement's outputs, cut out of the statement itself."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from typing import Any
+
+from sqlglot.tokens import TokenType
+
+from lineage.sql.builder import Builder
+from lineage.sql.program import UNION
+
+_OPEN = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
+_CLOSE = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
+_LIST_ENDS = frozenset({TokenType.FROM, TokenType.INTO, TokenType.SEMICOLON, TokenType.UNION, TokenType.WHERE})
+_LIST_HEADS = frozenset({TokenType.DISTINCT, TokenType.ALL})
+
+
+def excerpt_outputs(builder: Builder, tokens: list[Any], sql: str) -> None:
+    """Give each output that leaves the statement its expression's text."""
+    anchors = builder.anchors
+    if not anchors:
+        return
+    for number in _final_scopes(builder):
+        items: list[tuple[int, int, str]] | None = None
+        for place, output in enumerate(builder.scopes[number].outputs):
+            anchor = anchors.get((number, place))
+            start = anchor.meta.get("start") if anchor is not None else None
+            if start is None:
+                continue
+            if items is None:
+                items = _select_list(tokens, start, sql)
+            found = bisect_right(items, start, key=lambda item: item[0]) - 1
+            if found >= 0 and start <= items[found][1]:
+                name = builder.texts[output[0]].removeprefix('"') if output[0] >= 0 else ""
+                output[2] = _without_alias(tokens, items[found], name)
+    anchors.clear()
+
+
+def _final_scopes(builder: Builder) -> list[int]:
+    """The scopes whose outputs leave the statement, branches of set operations included."""
+    stack = [flow[2] for flow in builder.statement.flows]
+    seen: dict[int, None] = {}
+    while stack:
+        number = stack.pop()
+        if number not in seen:
+            seen[number] = None
+            scope = builder.scopes[number]
+            if scope.kind == UNION:
+                stack += [source[2] for source in scope.sources]
+    return list(seen)
+
+
+def _select_list(tokens: list[Any], start: int, sql: str) -> list[tuple[int, int, str]]:
+    """The items of the select list in which the token at `start` stands: where each begins and ends, its text."""
+    at = _select_before(tokens, bisect_left(tokens, start, key=lambda token: token.start))
+    items: list[tuple[int, int, str]] = []
+    depth, first, last = 0, None, None
+    for token in tokens[at:]:
+        kind = token.token_type
+        if kind in _OPEN:
+            depth += 1
+        elif kind in _CLOSE:
+            depth -= 1
+            if depth < 0:
+                break
+        elif depth == 0:
+            if kind in _LIST_ENDS:
+                break
+            if kind is TokenType.COMMA:
+                if first is not None and last is not None:
+                    items.append((first.start, last.end, sql[first.start : last.end + 1]))
+                first = last = None
+                continue
+            if kind is TokenType.ALIAS or (first is None and kind in _LIST_HEADS):
+                continue
+        first = first or token
+        if last is None or depth or kind in _CLOSE or not _is_alias(token, tokens, at):
+            last = token
+    if first is not None and last is not None:
+        items.append((first.start, last.end, sql[first.start : last.end + 1]))
+    return items
+
+
+def _is_alias(token: Any, tokens: list[Any], at: int) -> bool:
+    """The token follows AS."""
+    place = bisect_left(tokens, token.start, lo=at, key=lambda t: t.start)
+    return place > at and tokens[place - 1].token_type is TokenType.ALIAS
+
+
+def _without_alias(tokens: list[Any], item: tuple[int, int, str], name: str) -> str:
+    """The item's text without an alias that follows it with no AS between."""
+    begin, end, text = item
+    place = bisect_right(tokens, end, key=lambda token: token.start) - 1
+    if tokens[place].start > begin and tokens[place].text == name and tokens[place - 1].token_type is not TokenType.DOT:
+        return text[: tokens[place - 1].end + 1 - begin]
+    return text
+
+
+def _select_before(tokens: list[Any], at: int) -> int:
+    """Where the list begins: after the SELECT that is not in brackets closed before `at`."""
+    depth = 0
+    for place in range(min(at, len(tokens)) - 1, -1, -1):
+        kind = tokens[place].token_type
+        if kind in _CLOSE:
+            depth += 1
+        elif kind in _OPEN:
+            depth -= 1
+        elif kind is TokenType.SELECT and depth <= 0:
+            return place + 1
+    return at

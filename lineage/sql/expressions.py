@@ -1,0 +1,198 @@
+"""Which columns and subqueries an expression depends on, and how they stand in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlglot import exp
+
+from lineage.sql.builder import Frame
+from lineage.sql.program import CASE, VALUE, WINDOW
+
+_ATOMS = frozenset({str, bool, int, float, type(None)})
+_SKIP, _COLUMN, _QUERY, _SPECIAL = 1, 2, 3, 4
+
+_Special = Any  # a function (frame, node, flags, stack, deps, bound) -> None
+
+
+def collect(frame: Frame, root: Any, flags: int, deps: list[int], bound: frozenset[str] = frozenset()) -> None:
+    """Append to `deps` what the expression depends on, in the text's order; `bound` are lambda parameters."""
+    stack = [(root, flags)]
+    dispatch = _DISPATCH
+    while stack:
+        node, how = stack.pop()
+        kind = dispatch.get(type(node), 0)
+        if kind == _COLUMN:
+            _column(frame, node, how, deps, bound)
+        elif kind == _SKIP:
+            continue
+        elif kind == _QUERY:
+            deps += (how, ~frame.subquery(node))
+        elif kind == _SPECIAL:
+            _SPECIALS[type(node)](frame, node, how, stack, deps, bound)
+        else:
+            _push(stack, node.args.values(), how)
+
+
+def _push(stack: list[tuple[Any, int]], values: Any, how: int) -> None:
+    at = len(stack)
+    for value in values:
+        if type(value) is list:
+            for item in value:
+                if type(item) not in _ATOMS:
+                    stack.append((item, how))
+        elif type(value) not in _ATOMS:
+            stack.append((value, how))
+    if len(stack) - at > 1:
+        stack[at:] = stack[: at - 1 if at else None : -1]
+
+
+def dependencies(frame: Frame, node: Any) -> list[int]:
+    """What a whole expression depends on, each way once."""
+    if type(node) is exp.Column and type(node.args["this"]) is exp.Identifier:
+        return [VALUE, frame.ref(column_parts(node))]
+    deps: list[int] = []
+    collect(frame, node, VALUE, deps)
+    return distinct(deps)
+
+
+def distinct(deps: list[int]) -> list[int]:
+    if len(deps) <= 2:
+        return deps
+    seen = dict.fromkeys(zip(deps[::2], deps[1::2], strict=True))
+    if len(seen) * 2 == len(deps):
+        return deps
+    return [part for pair in seen for part in pair]
+
+
+def column_parts(node: exp.Expr) -> list[Any]:
+    """The identifiers of a column, outermost first."""
+    args = node.args
+    parts = [args["this"]]
+    table = args.get("table")
+    if table:
+        parts.append(table)
+        schema = args.get("db")
+        if schema:
+            parts.append(schema)
+            database = args.get("catalog")
+            if database:
+                parts.append(database)
+        parts.reverse()
+    return parts
+
+
+def _column(frame: Frame, node: Any, how: int, deps: list[int], bound: frozenset[str]) -> None:
+    this = node.args["this"]
+    if type(this) is exp.Star:
+        names = [frame.builder.ident(part) for part in column_parts(node)[:-1]]
+        deps += (how, frame.ref_names([*names, frame.builder.name("*")]))
+        return
+    if type(this) is not exp.Identifier:
+        if type(this) not in _ATOMS:
+            collect(frame, this, how, deps, bound)
+        return
+    parts = column_parts(node)
+    frame.anchor = parts[0]
+    if bound and frame.builder.key_of_node(parts[0]) in bound:
+        return
+    deps += (how, frame.ref(parts))
+
+
+def _case(frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]) -> None:
+    args = node.args
+    condition = CASE if how == VALUE else how
+    rest = []
+    for branch in args.get("ifs") or ():
+        rest += [(branch.args["this"], condition), (branch.args.get("true"), how)]
+    if args.get("this") is not None:
+        rest.insert(0, (args["this"], condition))
+    rest.append((args.get("default"), how))
+    stack.extend(item for item in reversed(rest) if item[0] is not None)
+
+
+def _if(frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]) -> None:
+    args = node.args
+    for value, flags in ((args.get("false"), how), (args.get("true"), how), (args["this"], CASE if how == VALUE else how)):
+        if type(value) not in _ATOMS:
+            stack.append((value, flags))
+
+
+def _filter(frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]) -> None:
+    stack.append((node.args["expression"], CASE if how == VALUE else how))
+    stack.append((node.args["this"], how))
+
+
+def _window(frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]) -> None:
+    args = node.args
+    over = WINDOW if how == VALUE else how
+    named = args.get("alias")
+    if named is not None:
+        definition = frame.windows.get(frame.builder.key_of_node(named))
+        if definition is not None:
+            stack.append((definition, over))
+    _push(stack, [args.get("partition_by"), args.get("order"), args.get("spec")], over)
+    stack.append((args["this"], how))
+
+
+def _lambda(frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]) -> None:
+    names = frozenset(frame.builder.key_of_node(p) for p in node.args.get("expressions") or ())
+    collect(frame, node.args["this"], how, deps, bound | names)
+
+
+def _value_only(frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]) -> None:
+    """`name => value`: the name is none of a column."""
+    value = node.args.get("expression")
+    if type(value) not in _ATOMS:
+        stack.append((value, how))
+
+
+def _exists(frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]) -> None:
+    """EXISTS says whether there are rows: no column of the subquery's own list matters."""
+    this = node.args["this"]
+    if _DISPATCH.get(type(this)) == _QUERY:
+        deps += (0, ~frame.subquery(this))
+        return
+    _push(stack, node.args.values(), how)
+
+
+def _table(frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]) -> None:
+    """A table named inside an expression is read whole: `f(TABLE t)`, `x IN t`."""
+    deps += (how, ~frame.subquery(exp.Select(expressions=[exp.Star()], from_=exp.From(this=node))))
+
+
+_SPECIALS: dict[type, _Special] = {
+    exp.Case: _case,
+    exp.If: _if,
+    exp.Filter: _filter,
+    exp.Window: _window,
+    exp.Lambda: _lambda,
+    exp.Kwarg: _value_only,
+    exp.PropertyEQ: _value_only,
+    exp.Exists: _exists,
+    exp.Table: _table,
+}
+_DISPATCH: dict[type, int] = {
+    exp.Column: _COLUMN,
+    **dict.fromkeys(
+        (
+            exp.Identifier,
+            exp.Literal,
+            exp.Star,
+            exp.Null,
+            exp.Boolean,
+            exp.Var,
+            exp.DataType,
+            exp.JSONPath,
+            exp.Parameter,
+            exp.SessionParameter,
+            exp.Placeholder,
+            exp.TableAlias,
+            exp.Pseudocolumn,
+            exp.WindowSpec,
+        ),
+        _SKIP,
+    ),
+    **dict.fromkeys((exp.Select, exp.Subquery, exp.Union, exp.Except, exp.Intersect), _QUERY),
+    **dict.fromkeys(_SPECIALS, _SPECIAL),
+}

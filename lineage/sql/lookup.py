@@ -1,0 +1,467 @@
+"""Scopes bound to a catalogue: which column of which table each reference means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from lineage.names import Identifier
+from lineage.sql.columns import AMBIGUOUS, OpenStar, Registry, ScopeColumns, TableColumns, Ups
+from lineage.sql.dialects import key_of, reuses_aliases
+from lineage.sql.program import (
+    ANY_QUALIFIER,
+    BY_NAME,
+    CLAUSES,
+    RECURSIVE,
+    TABLE,
+    UNION,
+    VALUE,
+    Program,
+    Scope,
+)
+
+_MAX_ROUNDS = 12  # of a recursive query, until nothing new comes
+_ORDER = CLAUSES.index("order_by")
+_ALIASES_ALWAYS = frozenset(CLAUSES.index(clause) for clause in ("group_by", "having", "qualify"))
+# Here `a.b` is never the field b of a column a.
+_NO_FIELDS = frozenset({"postgres", "mysql", "tsql", "fabric", "oracle", "sqlite", "redshift", "teradata", "exasol"})
+
+
+class Source(NamedTuple):
+    """A source of a scope, as bound: under which key, and what columns it offers."""
+
+    key: str
+    columns: Any
+    table: int  # its number when it is a real table under its own name, else -1
+    using: Any
+
+
+class Binder:
+    """Binds the scopes of one program in order."""
+
+    def __init__(self, program: Program, stored_columns: Callable[[int], Any]) -> None:
+        dialect = program.dialect
+        self.program = program
+        self.dialect = dialect
+        self.registry = Registry()
+        self.stored_columns = stored_columns
+        self.names = [
+            Identifier(name[1:], True) if name[:1] == '"' else Identifier(name) for name in program.names
+        ]
+        self.keys = [key_of(name.text, name.quoted, dialect) for name in self.names]
+        self.results: list[ScopeColumns | None] = [None] * len(program.scopes)
+        self.ambiguous: list[dict[str, tuple[Identifier, set[int]]]] = [{} for _ in program.scopes]
+        self.clauses: list[list[tuple[int, Ups]]] = [[] for _ in program.scopes]
+        self._sources: list[list[Source] | None] = [None] * len(program.scopes)
+        self._tables: dict[int, TableColumns] = {}
+        self._reuses = reuses_aliases(dialect)
+
+    def table(self, number: int) -> TableColumns:
+        """The columns of a real table."""
+        found = self._tables.get(number)
+        if found is None:
+            names = self.stored_columns(number)
+            found = self._tables[number] = TableColumns(self.registry, number, names, self.dialect)
+        return found
+
+    def redefine(self, number: int, names: list[str]) -> None:
+        """The text itself gave the table these columns."""
+        self._tables[number] = TableColumns(self.registry, number, names, self.dialect)
+
+    def run(self, start: int, end: int) -> None:
+        """Bind the scopes of `order[start:end]`."""
+        order = self.program.order
+        rounds: dict[int, tuple[int, int]] = {}  # recursive scope -> where its second branch begins, round
+        at = start
+        while at < end:
+            number = order[at]
+            at += 1
+            if number < 0:
+                self.results[~number] = self.results[self.program.scopes[~number].sources[0][2]]
+                rounds[~number] = (at, 0)
+                continue
+            scope = self.program.scopes[number]
+            before = self.results[number]
+            if scope.kind == UNION:
+                self._bind_union(number, scope)
+            else:
+                self._bind_select(number, scope)
+            if scope.flags & RECURSIVE and number in rounds:
+                begin, done = rounds[number]
+                if done < _MAX_ROUNDS and _differ(before, self.results[number]):
+                    rounds[number] = (begin, done + 1)
+                    at = begin
+
+    # Sources
+
+    def sources(self, number: int) -> list[Source]:
+        """The sources of a scope that are bound by now."""
+        cached = self._sources[number]
+        if cached is not None:
+            return cached
+        out: list[Source] = []
+        complete = True
+        for alias, kind, target, aliases, using in self.program.scopes[number].sources:
+            key = self.keys[alias] if alias >= 0 else ""
+            if kind == TABLE:
+                columns: Any = self.table(target)
+                own = self.keys[self.program.tables[target][0]] == key
+            else:
+                columns, own = self.results[target], False
+                # A recursive scope's columns change from round to round.
+                complete = complete and not self.program.scopes[target].flags & RECURSIVE
+            if columns is None:
+                complete = False
+                continue
+            if aliases:
+                columns = self._renamed(columns, aliases)
+            out.append(Source(key, columns, target if own else -1, using))
+        if complete:
+            self._sources[number] = out
+        return out
+
+    def _renamed(self, columns: Any, aliases: list[int]) -> ScopeColumns:
+        items: list[Any] = []
+        for place, item in enumerate(columns.items):
+            if type(item) is OpenStar:
+                rest = [self._whole(item)] * (len(aliases) - place)
+                pairs = zip(aliases[place:], rest, strict=True)
+                items += [(self.keys[alias], self.names[alias], ups, None) for alias, ups in pairs]
+                break
+            if place < len(aliases):
+                item = (self.keys[aliases[place]], self.names[aliases[place]], item[2], item[3])
+            items.append(item)
+        open_ups = getattr(columns, "open_ups", None)
+        if open_ups is not None and len(items) < len(aliases):
+            items += [(self.keys[a], self.names[a], open_ups, None) for a in aliases[len(items) :]]
+        return ScopeColumns(items, open_ups)
+
+    def _whole(self, star: OpenStar) -> Ups:
+        ups: Ups = {}
+        for table in star.tables():
+            ups[self.registry.number(table, "*", Identifier("*"))] = VALUE
+        return ups
+
+    # References
+
+    def _find(self, number: int, names: list[int], *, certain_only: bool = False) -> Ups | None:
+        """What a reference means in a scope and, failing that, in those around it. AMBIGUOUS is an answer."""
+        if len(names) == 1:
+            return self._find_bare(number, names[0], certain_only)
+        at = number
+        while at >= 0:
+            found = self._find_qualified(at, names)
+            if found is not None:
+                return found
+            at = self.program.scopes[at].parent
+        if self.program.scopes[number].flags & ANY_QUALIFIER:
+            return self._find_bare(number, names[-1], certain_only)
+        if self.names[names[-1]].text == "*":
+            return None
+        return self._find_bare(number, names[0], certain_only or self.dialect in _NO_FIELDS)
+
+    def _find_qualified(self, number: int, names: list[int]) -> Ups | None:
+        sources = self.sources(number)
+        keys = self.keys
+        for taken in range(len(names) - 1, 0, -1):
+            last = keys[names[taken - 1]]
+            for source in sources:
+                if source.key != last or not (taken == 1 or self._is_named(source, names[:taken])):
+                    continue
+                name = names[taken]
+                if self.names[name].text == "*":
+                    return self._all_of(source)
+                _, found = source.columns.find(keys[name], self.names[name])
+                if found is AMBIGUOUS:
+                    return self._give_up(number, name, source.columns.tables())
+                if found is None and type(source.columns) is TableColumns:
+                    table = source.columns.table
+                    found = {self.registry.number(table, keys[name], self.names[name]): VALUE}
+                return found if found is not None else {}
+        return None
+
+    def _is_named(self, source: Source, names: list[int]) -> bool:
+        """A qualifier of several parts is the source's own name, or its end."""
+        if source.table < 0:
+            return False
+        own = [name for name in self.program.tables[source.table] if name >= 0]
+        given = names[::-1]
+        return all(self.keys[a] == self.keys[b] for a, b in zip(given, own, strict=False))
+
+    def _all_of(self, source: Source) -> Ups:
+        ups: Ups = {}
+        for item in source.columns.items:
+            for column in self._whole(item) if type(item) is OpenStar else item[2]:
+                ups[column] = VALUE
+        return ups
+
+    def _find_bare(self, number: int, name: int, certain_only: bool) -> Ups | None:
+        at = number
+        while at >= 0:
+            found = self._find_here(at, name, certain_only)
+            if found is not None:
+                return found
+            at = self.program.scopes[at].parent
+        return None
+
+    def _find_here(self, number: int, name: int, certain_only: bool) -> Ups | None:
+        key, ident = self.keys[name], self.names[name]
+        sure: list[tuple[Source, Ups]] = []
+        possible: list[tuple[Source, Ups]] = []
+        weak: list[Ups] = []
+        sources = self.sources(number)
+        merged = False
+        for source in sources:
+            if source.using is False:
+                continue
+            if source.using and (source.using is True or any(self.keys[n] == key for n in source.using)):
+                merged = True
+            certain, found = source.columns.find(key, ident)
+            if found is None:
+                continue
+            if certain:
+                sure.append((source, found))
+            elif type(source.columns) is ScopeColumns and source.columns.open_ups is found:
+                weak.append(found)
+            else:
+                possible.append((source, found))
+        if sure:
+            if len(sure) == 1 and not merged:
+                return sure[0][1]
+            if merged:
+                return _merge([ups for _, ups in (sure + possible)])
+            return self._give_up(number, name, {t for ups in sure for t in self._tables_of(ups[1])})
+        if certain_only:
+            return None
+        if possible:
+            if len(possible) == 1 and possible[0][1] is not AMBIGUOUS:
+                return possible[0][1]
+            if merged and all(ups is not AMBIGUOUS for _, ups in possible):
+                return _merge([ups for _, ups in possible])
+            return self._give_up(number, name, {t for s, _ in possible for t in s.columns.tables()})
+        if weak:
+            return _merge(weak)
+        for source in sources:
+            if source.key == key:  # a source's name stands for its whole row
+                return self._all_of(source)
+        return None
+
+    def _tables_of(self, ups: Ups) -> set[int]:
+        return {self.registry.columns[column][0] for column in ups} - {-1}
+
+    def _give_up(self, number: int, name: int, tables: set[int]) -> Ups:
+        """The column could come from several tables: remembered, and known by its name only."""
+        known = self.ambiguous[number].setdefault(self.keys[name], (self.names[name], set()))
+        known[1].update(tables)
+        return {self.registry.number(-1, self.keys[name], self.names[name]): VALUE}
+
+    # Scopes
+
+    def _bind_union(self, number: int, scope: Scope) -> None:
+        parts: list[list[Any]] = []
+        for _, _, target, aliases, _ in scope.sources:
+            columns = self.results[target]
+            if columns is not None:
+                parts.append((self._renamed(columns, aliases) if aliases else columns).items)
+        by_name = scope.flags & BY_NAME
+        items = (_join_by_name(parts) if by_name else _join_by_position(parts)) if parts else []
+        result = self.results[number] = ScopeColumns(items)
+        for clause, deps in scope.clauses:
+            ups: Ups = {}
+            for target in deps[1::2]:
+                if target >= 0 and len(scope.refs[target]) == 1:
+                    name = scope.refs[target][0]
+                    _, found = result.find(self.keys[name], self.names[name])
+                    ups.update(found if found is not None and found is not AMBIGUOUS else {})
+            self.clauses[number].append((clause, ups))
+
+    def _bind_select(self, number: int, scope: Scope) -> None:
+        self.ambiguous[number].clear()
+        resolved: list[Ups | None] = [None] * len(scope.refs)
+        aliases: dict[str, Ups] = {}
+        items: list[Any] = []
+
+        def look_up(target: int, use_aliases: bool, aliases_first: bool) -> Ups:
+            found = resolved[target]
+            names = scope.refs[target]
+            alias = aliases.get(self.keys[names[0]]) if use_aliases and aliases else None
+            if alias is not None and (aliases_first or found is None):
+                certain = None if aliases_first else self._find(number, names, certain_only=True)
+                return alias if certain is None else certain
+            if found is None:
+                found = self._find(number, names)
+                if found is None:
+                    found = self._last_resort(number, names)
+                resolved[target] = found
+            return found
+
+        for output in scope.outputs:
+            if output[0] == -2:
+                items += self._expand(number, scope, output, look_up)
+                continue
+            ups = self._gather(output[1], look_up, self._reuses, False)
+            name = output[0]
+            if name < 0:
+                items.append((f"?{len(items)}", None, ups, output[2]))
+                continue
+            key = self.keys[name]
+            items.append((key, self.names[name], ups, output[2]))
+            aliases.setdefault(key, ups)
+        open_ups = None
+        if scope.open_deps is not None:
+            open_ups = self._gather(scope.open_deps, look_up, False, False)
+        self.results[number] = ScopeColumns(items, open_ups)
+        found_clauses = self.clauses[number]
+        found_clauses.clear()
+        for clause, deps in scope.clauses:
+            use = clause == _ORDER or self._reuses or clause in _ALIASES_ALWAYS
+            found_clauses.append((clause, self._gather(deps, look_up, use, clause == _ORDER)))
+
+    def _gather(self, deps: list[int], look_up: Callable[..., Ups], use_aliases: bool, aliases_first: bool) -> Ups:
+        if len(deps) == 2 and deps[0] == VALUE and deps[1] >= 0:
+            return look_up(deps[1], use_aliases, aliases_first)
+        out: Ups = {}
+        for place in range(0, len(deps), 2):
+            flags, target = deps[place], deps[place + 1]
+            if target >= 0:
+                _add(out, look_up(target, use_aliases, aliases_first), flags)
+            elif flags:
+                columns = self.results[~target]
+                for item in columns.items if columns is not None else ():
+                    _add(out, self._whole(item) if type(item) is OpenStar else item[2], flags)
+        return out
+
+    def _last_resort(self, number: int, names: list[int]) -> Ups:
+        """Nobody is known to have the column. The only table in sight is taken to have it all the same."""
+        sources = self.sources(number)
+        if len(names) == 1 and len(sources) == 1 and type(sources[0].columns) is TableColumns:
+            table = sources[0].columns.table
+            return {self.registry.number(table, self.keys[names[0]], self.names[names[0]]): VALUE}
+        return {}
+
+    # Stars
+
+    def _expand(self, number: int, scope: Scope, star: list[Any], look_up: Callable[..., Ups]) -> list[Any]:
+        _, qualifier, except_names, replace, rename = star
+        sources = self.sources(number)
+        if qualifier:
+            at, wanted = number, self.keys[qualifier[-1]]
+            chosen: list[Source] = []
+            while at >= 0 and not chosen:
+                chosen = [s for s in self.sources(at) if s.key == wanted]
+                at = self.program.scopes[at].parent
+            if not chosen:  # the fields of a struct
+                ups = self._find(number, qualifier) or {}
+                return [("*", Identifier("*"), ups, None)]
+            items = list(chosen[0].columns.items)
+            if not items and getattr(chosen[0].columns, "open_ups", None):
+                items = [("*", Identifier("*"), chosen[0].columns.open_ups, None)]
+        else:
+            items = self._joined_items([s for s in sources if s.using is not False])
+        if not (except_names or replace or rename):
+            return items
+        keys = self.keys
+        dropped = frozenset(keys[name] for name in except_names)
+        replaced = {keys[name]: self._gather(deps, look_up, False, False) for name, deps in replace}
+        renamed = {keys[old]: new for old, new in rename}
+        out: list[Any] = []
+        for item in items:
+            if type(item) is OpenStar:
+                back = {keys[new]: (old, Identifier(old)) for old, new in renamed.items()}
+                gone = dropped | frozenset(replaced) | frozenset(renamed)
+                out += [(key, Identifier(key), ups, None) for key, ups in replaced.items()]
+                out.append(item.without(gone, back))
+            elif item[0] in dropped:
+                continue
+            elif item[0] in replaced:
+                out.append((item[0], item[1], replaced[item[0]], None))
+            elif item[0] in renamed:
+                new = renamed[item[0]]
+                out.append((keys[new], self.names[new], item[2], None))
+            else:
+                out.append(item)
+        return out
+
+    def _joined_items(self, sources: list[Source]) -> list[Any]:
+        """All columns of all sources; those of USING and NATURAL once."""
+        if len(sources) == 1:
+            return self._items_of(sources[0])
+        items: list[Any] = []
+        for source in sources:
+            own = self._items_of(source)
+            if source.using:
+                have = {item[0]: place for place, item in enumerate(items) if type(item) is not OpenStar}
+                shared = set(have) if source.using is True else {self.keys[name] for name in source.using}
+                rest = []
+                for item in own:
+                    if type(item) is OpenStar:
+                        rest.append(item.without(frozenset(shared & set(have)), {}))
+                    elif item[0] in shared and item[0] in have:
+                        place = have[item[0]]
+                        old = items[place]
+                        items[place] = (old[0], old[1], _merge([old[2], item[2]]), old[3])
+                    else:
+                        rest.append(item)
+                own = rest
+            items += own
+        return items
+
+    def _items_of(self, source: Source) -> list[Any]:
+        items: list[Any] = source.columns.items
+        if not items and getattr(source.columns, "open_ups", None):
+            return [("*", Identifier("*"), source.columns.open_ups, None)]
+        return items
+
+
+def _add(out: Ups, ups: Ups, flags: int) -> None:
+    for column, ways in ups.items():
+        out[column] = out.get(column, 0) | (ways if flags == VALUE else flags)
+
+
+def _merge(parts: list[Ups]) -> Ups:
+    if len(parts) == 1:
+        return parts[0]
+    out: Ups = {}
+    for ups in parts:
+        _add(out, ups, VALUE)
+    return out
+
+
+def _join_by_position(parts: list[list[Any]]) -> list[Any]:
+    """Column by column as far as the places are known; behind a star, by name."""
+    first = list(parts[0])
+    for other in parts[1:]:
+        for place, item in enumerate(other):
+            if place >= len(first):
+                break
+            mine = first[place]
+            if type(mine) is OpenStar or type(item) is OpenStar:
+                if type(mine) is OpenStar and type(item) is OpenStar:
+                    first[place] = mine.beside(item)
+                break
+            first[place] = (mine[0], mine[1], _merge([mine[2], item[2]]), mine[3])
+    return first
+
+
+def _join_by_name(parts: list[list[Any]]) -> list[Any]:
+    places: dict[str, int] = {}
+    out: list[Any] = []
+    for part in parts:
+        for item in part:
+            if type(item) is OpenStar:
+                out.append(item)
+            elif item[0] in places:
+                mine = out[places[item[0]]]
+                out[places[item[0]]] = (mine[0], mine[1], _merge([mine[2], item[2]]), mine[3])
+            else:
+                places[item[0]] = len(out)
+                out.append(item)
+    return out
+
+
+def _differ(before: ScopeColumns | None, after: ScopeColumns | None) -> bool:
+    if before is None or after is None:
+        return before is not after
+    return [i[2] for i in before.items if type(i) is not OpenStar] != [
+        i[2] for i in after.items if type(i) is not OpenStar
+    ]

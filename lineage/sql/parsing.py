@@ -1,0 +1,188 @@
+"""Text to trees: tokenize once, split into statements, parse each; a broken one does not hurt the others."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlglot import Dialect, ErrorLevel, exp
+from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokens import TokenType
+
+from lineage.sql.budget import close_joins, refusal_of_text, refusal_of_tokens
+from lineage.sql.templates import neutralise
+
+_BLOCK_WORDS = frozenset({"BEGIN", "PROCEDURE", "PROC", "WHILE", "LOOP", "IF", "FUNCTION"})
+_BODY = frozenset({"BEGIN", "THEN", "ELSE", "LOOP", "DO"})
+_STARTS = frozenset(
+    {"SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE", "CREATE", "DROP", "ALTER", "TRUNCATE", "REPLACE", "COPY"}
+)
+_ANSI = re.compile(r"\x1b\[\d*m")
+_PIECE = re.compile(r"[^;]*;?")
+_local = threading.local()
+
+# What falls back on a command is reported as `sql_unsupported`; the library's warning would repeat it, text and all.
+logging.getLogger("sqlglot").addFilter(lambda record: "Falling back to parsing as a 'Command'" not in record.getMessage())
+
+
+@dataclass(slots=True)
+class Parsed:
+    """One statement: its tree, or why there is none."""
+
+    tree: Any
+    tokens: list[Any]
+    explained: bool = False
+    message: str = ""
+    line: int | None = None
+    column: int | None = None
+    reason: str = "sql_parse_error"
+
+
+def parse_text(sql: str, dialect: str) -> Iterator[Parsed]:
+    """The statements of a text, in order. Never raises."""
+    refusal = refusal_of_text(sql)
+    if refusal:
+        yield Parsed(None, [], message=refusal, reason="sql_budget")
+        return
+    text = neutralise(sql, dialect)
+    try:
+        tokens = _dialect(dialect).tokenize(text)
+    except Exception as error:  # noqa: BLE001 - whatever the tokenizer says of foreign text is that text's error
+        yield from _parse_pieces(text, dialect, error)
+        return
+    yield from _parse_tokens(text, tokens, dialect)
+
+
+def _parse_pieces(text: str, dialect: str, error: Exception) -> Iterator[Parsed]:
+    """The text as a whole cannot be tokenized: each part up to a semicolon by itself."""
+    pieces = [match for match in _PIECE.finditer(text) if match.group().strip(" \t\r\n;")]
+    if len(pieces) <= 1:
+        yield _token_error(text, 0, error)
+        return
+    for piece in pieces:
+        # Padding keeps the positions true.
+        padded = re.sub(r"[^\r\n]", " ", text[: piece.start()]) + piece.group()
+        try:
+            tokens = _dialect(dialect).tokenize(padded)
+        except Exception as broken:  # noqa: BLE001
+            yield _token_error(text, piece.start(), broken)
+            continue
+        yield from _parse_tokens(padded, tokens, dialect)
+
+
+def _token_error(text: str, at: int, error: Exception) -> Parsed:
+    start = at + len(text[at:]) - len(text[at:].lstrip())
+    line = text.count("\n", 0, start) + 1
+    column = start - (text.rfind("\n", 0, start) + 1) + 1
+    message = str(error).split("'", 1)[0].strip() if isinstance(error, TokenError) else type(error).__name__
+    return Parsed(None, [], message=f"cannot be read: {message or 'bad token'}", line=line, column=column)
+
+
+def _parse_tokens(text: str, tokens: list[Any], dialect: str) -> Iterator[Parsed]:
+    if not tokens:
+        return
+    chunks = _chunks(text, tokens)
+    if len(chunks) > 1 and any(t.text.upper() in _BLOCK_WORDS for t in tokens if len(t.text) < 10):
+        whole = _parse(text, tokens, dialect)
+        if whole[0].tree is not None and not any(isinstance(p.tree, exp.Command) for p in whole):
+            yield from whole
+            return
+        for chunk in chunks:
+            yield from _parse_chunk_of_block(text, chunk, dialect)
+        return
+    for chunk in chunks:
+        yield from _parse(text, chunk, dialect)
+
+
+def _chunks(text: str, tokens: list[Any]) -> list[list[Any]]:
+    if ";" not in text.rstrip().rstrip(";"):
+        while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
+            tokens = tokens[:-1]
+        return [tokens] if tokens else []
+    chunks: list[list[Any]] = [[]]
+    for token in tokens:
+        if token.token_type is TokenType.SEMICOLON:
+            chunks.append([])
+        else:
+            chunks[-1].append(token)
+    return [chunk for chunk in chunks if chunk]
+
+
+def _parse_chunk_of_block(text: str, chunk: list[Any], dialect: str) -> Iterator[Parsed]:
+    """A piece of a procedural block: what stands before its statement is control flow."""
+    words = [token.text.upper() for token in chunk]
+    if words[0] in ("END", "DECLARE", "BEGIN", "RETURN", "EXCEPTION") and not _STARTS.intersection(words):
+        yield Parsed(exp.EndStatement(), chunk)
+        return
+    start = 0
+    for i in range(len(words) - 1):
+        if words[i] in _BODY and (words[i + 1] in _STARTS) and not _inside_case(words, i):
+            start = i + 1
+            if words[i] != "BEGIN":
+                break
+    if words[0] == "CREATE" and "PROCEDURE" not in words and "FUNCTION" not in words and "PROC" not in words:
+        start = 0
+    yield from _parse(text, chunk[start:], dialect)
+
+
+def _inside_case(words: list[str], place: int) -> bool:
+    return words[:place].count("CASE") > words[:place].count("END")
+
+
+def _parse(text: str, tokens: list[Any], dialect: str) -> list[Parsed]:
+    """The statements of one run of tokens: one, but for procedural blocks."""
+    refusal = refusal_of_tokens(text, tokens)
+    if refusal:
+        first = tokens[0]
+        return [Parsed(None, tokens, False, refusal, first.line, _column(first), "sql_budget")]
+    tokens = close_joins(text, tokens)
+    explained = tokens[0].text.upper() == "EXPLAIN"
+    if explained:
+        place = next((i for i, token in enumerate(tokens) if token.text.upper() in _STARTS), None)
+        tokens = tokens[place:] if place else tokens
+        explained = bool(place)
+    try:
+        trees = _parser(dialect).parse(tokens, text)
+    except ParseError as error:
+        return [_parse_error(tokens, error, explained)]
+    except RecursionError:
+        first = tokens[0]
+        message = "nested too deep for the parser"
+        return [Parsed(None, tokens, explained, message, first.line, _column(first), "sql_budget")]
+    except Exception as error:  # noqa: BLE001 - the parser's own faults are reported with the statement
+        first = tokens[0]
+        message = f"the parser failed: {type(error).__name__}"
+        return [Parsed(None, tokens, explained, message, first.line, _column(first))]
+    return [Parsed(tree, tokens, explained) for tree in trees if tree is not None]
+
+
+def _column(token: Any) -> int:
+    return max(int(token.col) - len(token.text) + 1, 1)
+
+
+def _parse_error(tokens: list[Any], error: ParseError, explained: bool) -> Parsed:
+    detail = error.errors[0] if error.errors else {}
+    message = str(detail.get("description") or error).split("<Token", 1)[0].strip()
+    line, column = detail.get("line"), detail.get("col")
+    if not line or "SENTINEL" in str(detail.get("description")):
+        line, column = tokens[-1].line, tokens[-1].col + 1
+    elif column:
+        column = max(int(column) - len(str(detail.get("highlight") or "")) + 1, 1)
+    return Parsed(None, tokens, explained, _ANSI.sub("", message), line, column)
+
+
+def _dialect(name: str) -> Dialect:
+    return Dialect.get_or_raise(name)
+
+
+def _parser(name: str) -> Any:
+    """This thread's parser for the dialect: making one costs more than a short statement."""
+    parsers: dict[str, Any] = _local.__dict__.setdefault("parsers", {})
+    parser = parsers.get(name)
+    if parser is None:
+        parser = parsers[name] = _dialect(name).parser(error_level=ErrorLevel.IMMEDIATE)
+    return parser

@@ -1,0 +1,124 @@
+"""Sources that reshape another: PIVOT, UNPIVOT and MATCH_RECOGNIZE."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlglot import exp
+
+from lineage.sql.builder import Frame
+from lineage.sql.expressions import collect, dependencies, distinct
+from lineage.sql.program import SCOPE, SELECT, VALUE
+
+
+def add_pivots(
+    frame: Frame, pivots: list[Any], kind: int, number: int, alias: Any, columns: list[int] | None, default: int
+) -> None:
+    """Add a source with its PIVOTs and UNPIVOTs, each a scope over the one before."""
+    builder = frame.builder
+    name = default
+    if alias is not None:
+        if alias.args.get("this") is not None:
+            name = builder.ident(alias.args["this"])
+        columns = [builder.ident(column) for column in alias.args.get("columns") or ()] or columns
+    for pivot in pivots:
+        inner = Frame(builder, SELECT, frame.number, frame.ctes)
+        inner.add_source(name, kind, number, columns)
+        if pivot.args.get("unpivot"):
+            _unpivot(inner, pivot)
+        else:
+            _pivot(inner, pivot)
+        kind, number, columns = SCOPE, inner.close(), None
+        alias = pivot.args.get("alias")
+        if alias is not None:
+            if alias.args.get("this") is not None:
+                name = builder.ident(alias.args["this"])
+            columns = [builder.ident(column) for column in alias.args.get("columns") or ()] or None
+    frame.add_source(name, kind, number, columns)
+
+
+def _star(frame: Frame, used: list[int]) -> list[Any]:
+    """The columns that a pivot passes on."""
+    return [-2, [], list(dict.fromkeys(used)), [], []]
+
+
+def _used_names(frame: Frame, deps: list[int]) -> list[int]:
+    return [frame.scope.refs[target][-1] for target in deps[1::2] if target >= 0]
+
+
+def _pivot(frame: Frame, pivot: Any) -> None:
+    args = pivot.args
+    builder = frame.builder
+    aggregates = [dependencies(frame, item) for item in args.get("expressions") or args.get("using") or ()]
+    chosen: list[int] = []
+    for item in args.get("fields") or ():
+        if type(item) is exp.In:
+            collect(frame, item.args["this"], VALUE, chosen)
+    used = [name for deps in [*aggregates, chosen] for name in _used_names(frame, deps)]
+    group = args.get("group")
+    if group is not None:
+        for item in group.args.get("expressions") or ():
+            frame.scope.outputs.append([builder.ident(item), dependencies(frame, item), None])
+    else:
+        frame.scope.outputs.append(_star(frame, used))
+    names = args.get("columns") or ()
+    for position, name in enumerate(names):
+        deps = aggregates[position % len(aggregates)] if aggregates else []
+        frame.scope.outputs.append([builder.ident(name), deps, None])
+    if not names:
+        frame.scope.open_deps = distinct([part for deps in aggregates for part in deps])
+
+
+def _unpivot(frame: Frame, pivot: Any) -> None:
+    """The value columns depend on the columns listed, place by place; the name column on none."""
+    args = pivot.args
+    builder = frame.builder
+    values: list[Any] = []
+    for item in args.get("expressions") or ():
+        values += item.args["expressions"] if type(item) is exp.Tuple else [item]
+    deps: list[list[int]] = [[] for _ in values]
+    labels: list[int] = []
+    for field in args.get("fields") or ():
+        if type(field) is not exp.In:
+            continue
+        this = field.args["this"]
+        labels += [builder.ident(item) for item in (this.args["expressions"] if type(this) is exp.Tuple else [this])]
+        for item in field.args.get("expressions") or ():
+            if type(item) is exp.PivotAlias or type(item) is exp.Alias:
+                item = item.args["this"]
+            columns = item.args["expressions"] if type(item) is exp.Tuple else [item]
+            for place, column in enumerate(columns):
+                if deps:
+                    collect(frame, column, VALUE, deps[min(place, len(deps) - 1)])
+    used = [name for part in deps for name in _used_names(frame, part)]
+    frame.scope.outputs.append(_star(frame, used))
+    for label in labels:
+        frame.scope.outputs.append([label, [], None])
+    for value, part in zip(values, deps, strict=True):
+        frame.scope.outputs.append([builder.ident(value), distinct(part), None])
+
+
+def add_match_recognize(
+    frame: Frame, node: Any, kind: int, number: int, alias: Any, columns: list[int] | None, default: int
+) -> None:
+    """Add a source with its MATCH_RECOGNIZE: partition columns and measures come out, and, per row, all others."""
+    builder = frame.builder
+    args = node.args
+    inner = Frame(builder, SELECT, frame.number, frame.ctes)
+    inner.allow_any_qualifier()
+    name = builder.ident(alias.args["this"]) if alias is not None and alias.args.get("this") is not None else default
+    inner.add_source(name, kind, number, columns)
+    outputs = inner.scope.outputs
+    rows = args.get("rows")
+    if rows is not None and "ALL ROWS" in rows.name.upper():
+        outputs.append([-2, [], [], [], []])
+    else:
+        for item in args.get("partition_by") or ():
+            outputs.append([builder.ident(item), dependencies(inner, item), None])
+    for measure in args.get("measures") or ():
+        item = measure.args["this"] if type(measure) is exp.MatchRecognizeMeasure else measure
+        outputs.append([builder.name(item.alias_or_name), dependencies(inner, item), None])
+    given = args.get("alias")
+    if given is not None and given.args.get("this") is not None:
+        name = builder.ident(given.args["this"])
+    frame.add_source(name, SCOPE, inner.close())

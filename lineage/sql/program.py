@@ -1,0 +1,180 @@
+"""The compiled form of SQL text: schema-free, made of lists, strings and numbers only.
+
+A program holds *names* (every identifier once), *tables*, *scopes* and *statements* that refer to each other by
+position. A scope is one query block. Its `refs` are the distinct columns it names, as lists of name numbers;
+its *dependencies* are flat lists `[flags, target, flags, target, ...]` where a target is a ref, or, inverted
+(`~n`), the scope of a subquery. `order` lists the scopes so that each comes after those it reads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import orjson
+
+from lineage.names import Identifier, TableName
+
+FORMAT = 1  # raise it when the meaning of anything below changes: cached programs are then compiled anew
+
+# Flags of a dependency: how the column stands in the expression.
+VALUE, CASE, WINDOW = 1, 2, 4
+
+# Kinds of scope, and its flags.
+SELECT, UNION = 0, 1
+ANY_QUALIFIER, RECURSIVE, BY_NAME = 1, 2, 4
+
+# Kinds of source.
+TABLE, SCOPE = 0, 1
+
+CLAUSES = ("where", "join", "group_by", "having", "order_by", "window", "qualify", "case")
+
+
+@dataclass(slots=True)
+class Scope:
+    """One query block.
+
+    sources: [alias name or -1, TABLE | SCOPE, its number, column aliases or None, USING names | True | None]
+    outputs: [name or -1, dependencies, text] or, for a star,
+             [-2, qualifier names, except names, [[name, dependencies]], [[old, new]]]
+    clauses: [index in CLAUSES, dependencies]
+    open_deps: what every column that is not among the outputs depends on, or None when there are no others
+    """
+
+    kind: int
+    parent: int
+    sources: list[list[Any]] = field(default_factory=list)
+    outputs: list[list[Any]] = field(default_factory=list)
+    refs: list[list[int]] = field(default_factory=list)
+    clauses: list[list[Any]] = field(default_factory=list)
+    open_deps: list[int] | None = None
+    flags: int = 0
+
+    def to_list(self) -> list[Any]:
+        return [
+            self.kind,
+            self.parent,
+            self.sources,
+            self.outputs,
+            self.refs,
+            self.clauses,
+            self.open_deps,
+            self.flags,
+        ]
+
+
+@dataclass(slots=True)
+class StatementProgram:
+    """One statement of the text.
+
+    flows: [table or -1, target column names or None, scope, by position?]: what the scope's outputs go to
+    columns: [table, names]: columns that the statement's own text gives a table
+    ends: how far `order` reaches when the statement has been compiled
+    """
+
+    kind: str
+    reads: list[int] = field(default_factory=list)
+    writes: list[int] = field(default_factory=list)
+    flows: list[list[Any]] = field(default_factory=list)
+    columns: list[list[Any]] = field(default_factory=list)
+    ends: int = 0
+
+    def to_list(self) -> list[Any]:
+        return [self.kind, self.reads, self.writes, self.flows, self.columns, self.ends]
+
+
+@dataclass(frozen=True, slots=True)
+class SqlError:
+    """Trouble with one statement. `line` and `column` count from 1, in the text as it was given."""
+
+    statement: int
+    message: str
+    line: int | None
+    column: int | None
+    reason: str
+
+
+@dataclass(slots=True, weakref_slot=False)
+class _Body:
+    names: list[str]
+    tables: list[list[int]]
+    scopes: list[Scope]
+    order: list[int]
+    statements: list[StatementProgram]
+
+
+class Program:
+    """What `compile_sql` makes of a text. Immutable; `to_bytes` and `from_bytes` are each other's inverse."""
+
+    def __init__(self, dialect: str, body: _Body, errors: tuple[SqlError, ...]) -> None:
+        self.dialect = dialect
+        self.errors = errors
+        self.names = body.names
+        self.tables = body.tables
+        self.scopes = body.scopes
+        self.order = body.order
+        self.statements = body.statements
+
+    @cached_property
+    def table_names(self) -> tuple[TableName, ...]:
+        """The distinct tables that the text reads or writes."""
+        names = self.names
+        return tuple(
+            TableName(
+                _identifier(names[table]),
+                _identifier(names[schema]) if schema >= 0 else None,
+                _identifier(names[database]) if database >= 0 else None,
+                _identifier(names[instance]) if instance >= 0 else None,
+            )
+            for table, schema, database, instance in self.tables
+        )
+
+    def identifier(self, name: int) -> Identifier:
+        """A name by its number."""
+        return _identifier(self.names[name])
+
+    def to_bytes(self) -> bytes:
+        """A compact form to store."""
+        return orjson.dumps(
+            [
+                FORMAT,
+                self.dialect,
+                self.names,
+                self.tables,
+                [scope.to_list() for scope in self.scopes],
+                self.order,
+                [statement.to_list() for statement in self.statements],
+                [[e.statement, e.message, e.line, e.column, e.reason] for e in self.errors],
+            ]
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Program:
+        """The program that `to_bytes` wrote. Raises ValueError for another format: compile the text again."""
+        form, *rest = orjson.loads(data)
+        if form != FORMAT:
+            raise ValueError(f"a program of format {form}, and this is format {FORMAT}: compile the text again")
+        dialect, names, tables, scopes, order, statements, errors = rest
+        body = _Body(
+            names,
+            tables,
+            [Scope(*scope) for scope in scopes],
+            order,
+            [StatementProgram(*statement) for statement in statements],
+        )
+        return cls(dialect, body, tuple(SqlError(*error) for error in errors))
+
+
+def is_current(data: bytes) -> bool:
+    """Whether `to_bytes` of this version wrote the program."""
+    return data.startswith(b"[%d," % FORMAT)
+
+
+def encode_name(text: str, quoted: bool) -> str:
+    """An identifier as programs hold it: a quoted one begins with a double quote."""
+    return '"' + text if quoted or text[:1] == '"' else text
+
+
+def _identifier(name: str) -> Identifier:
+    return Identifier(name[1:], True) if name[:1] == '"' else Identifier(name)

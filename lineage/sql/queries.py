@@ -1,0 +1,255 @@
+"""Query blocks: SELECT, set operations, VALUES and common table expressions become scopes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlglot import exp
+
+from lineage.sql.builder import Builder, Ctes, Frame
+from lineage.sql.dialects import recursion_is_implicit
+from lineage.sql.expressions import collect, column_parts, dependencies, distinct
+from lineage.sql.program import BY_NAME, CLAUSES, RECURSIVE, SCOPE, SELECT, UNION, VALUE
+from lineage.sql.sources import add_clause, add_join, add_source
+
+SET_OPERATIONS = frozenset({exp.Union, exp.Except, exp.Intersect})
+_CLAUSES = tuple(
+    (arg, CLAUSES.index(clause))
+    for arg, clause in (
+        ("prewhere", "where"),
+        ("where", "where"),
+        ("connect", "where"),
+        ("group", "group_by"),
+        ("having", "having"),
+        ("qualify", "qualify"),
+        ("order", "order_by"),
+        ("sort", "order_by"),
+        ("cluster", "order_by"),
+        ("distribute", "order_by"),
+    )
+)
+ORDER, GROUP = CLAUSES.index("order_by"), CLAUSES.index("group_by")
+
+
+def compile_query(builder: Builder, node: Any, parent: int, ctes: Ctes) -> int:
+    """Compile any query and give its scope's number. `parent` is the scope whose sources it may name, or -1."""
+    while True:
+        kind = type(node)
+        with_ = node.args.get("with_")
+        if with_ is not None:
+            ctes = add_ctes(builder, with_, parent, ctes)
+        if kind is exp.Select:
+            return _compile_select(builder, node, parent, ctes)
+        if kind in SET_OPERATIONS:
+            return _compile_union(builder, node, parent, ctes)
+        if kind is exp.Values:
+            return _compile_values(builder, node, parent, ctes)
+        if kind not in (exp.Subquery, exp.Paren, exp.CTE) or type(node.args["this"]) is exp.Table or node.args.get("joins"):
+            break
+        node = node.args["this"]
+    return _compile_star(builder, node, parent, ctes)
+
+
+def add_ctes(builder: Builder, with_: Any, parent: int, ctes: Ctes) -> Ctes:
+    """The common table expressions in sight after WITH."""
+    ctes = dict(ctes)
+    recursive = bool(with_.args.get("recursive")) or recursion_is_implicit(builder.dialect)
+    for cte in with_.args["expressions"]:
+        alias = cte.args.get("alias")
+        if alias is None:
+            continue
+        key = builder.key_of_node(alias.args.get("this") or "")
+        columns = [builder.ident(column) for column in alias.args.get("columns") or ()] or None
+        body = cte.args["this"]
+        if recursive and type(body) in SET_OPERATIONS:
+            number = _compile_union(builder, body, parent, ctes, own=key, columns=columns)
+        else:
+            number = compile_query(builder, body, parent, ctes)
+        ctes[key] = (number, columns)
+    return ctes
+
+
+def _compile_select(builder: Builder, node: Any, parent: int, ctes: Ctes) -> int:
+    frame = Frame(builder, SELECT, parent, ctes)
+    args = node.args
+    from_ = args.get("from_")
+    if from_ is not None:
+        add_source(frame, from_.args["this"])
+    for join in args.get("joins") or ():
+        add_join(frame, join)
+    for lateral in args.get("laterals") or ():
+        add_source(frame, lateral)
+    for window in args.get("windows") or ():
+        frame.windows[builder.key_of_node(window.args["this"])] = exp.Tuple(
+            expressions=[*(window.args.get("partition_by") or ()), *_order_items(window)]
+        )
+    for item in args["expressions"]:
+        add_output(frame, item)
+    distinct_on = args.get("distinct")
+    if distinct_on is not None and distinct_on.args.get("on") is not None:
+        _add_positional(frame, GROUP, distinct_on.args["on"].args.get("expressions") or [distinct_on.args["on"]])
+    for name, clause in _CLAUSES:
+        part = args.get(name)
+        if part is None:
+            continue
+        if clause in (ORDER, GROUP):
+            _add_positional(frame, clause, _clause_items(part))
+        else:
+            add_clause(frame, clause, part)
+    return frame.close()
+
+
+def _order_items(window: Any) -> list[Any]:
+    order = window.args.get("order")
+    return order.args["expressions"] if order is not None else []
+
+
+def _clause_items(part: Any) -> list[Any]:
+    items = []
+    for value in part.args.values():
+        items += value if type(value) is list else [value]
+    return [item for item in items if isinstance(item, exp.Expr)]
+
+
+def _add_positional(frame: Frame, clause: int, items: list[Any]) -> None:
+    """GROUP BY and ORDER BY: a number stands for an item of the select list."""
+    deps: list[int] = []
+    for item in items:
+        inner = item.args["this"] if type(item) is exp.Ordered else item
+        if type(inner) is exp.Literal and not inner.args.get("is_string"):
+            place = int(inner.name) - 1 if inner.name.isdecimal() and len(inner.name) < 6 else -1
+            outputs = frame.scope.outputs
+            if 0 <= place < len(outputs) and not any(output[0] == -2 for output in outputs[: place + 1]):
+                deps += outputs[place][1]
+        else:
+            collect(frame, inner, VALUE, deps)
+    if deps:
+        frame.scope.clauses.append([clause, distinct([d and VALUE if i % 2 == 0 else d for i, d in enumerate(deps)])])
+
+
+def add_output(frame: Frame, node: Any) -> None:
+    """Add one item of a select list."""
+    kind = type(node)
+    builder = frame.builder
+    outputs = frame.scope.outputs
+    if kind is exp.Alias:
+        alias, value = node.args["alias"], node.args["this"]
+        name = builder.ident(alias)
+    elif kind is exp.Column:
+        this = node.args["this"]
+        if type(this) is exp.Star:
+            outputs.append(_star(frame, [builder.ident(part) for part in column_parts(node)[:-1]], this))
+            return
+        name, value = builder.ident(this), node
+    elif kind is exp.Star:
+        outputs.append(_star(frame, [], node))
+        return
+    elif kind is exp.Aliases:
+        deps = dependencies(frame, node.args["this"])
+        outputs += [[builder.ident(name), deps, None] for name in node.args["expressions"]]
+        return
+    elif kind is exp.Dot and type(node.args["expression"]) is exp.Star:
+        deps = dependencies(frame, node.args["this"])
+        outputs.append([builder.name("*"), deps, None])
+        return
+    else:
+        name, value = _own_name(builder, node), node
+    frame.anchor = None
+    deps = dependencies(frame, value)
+    if frame.anchor is not None:
+        builder.anchors[frame.number, len(outputs)] = frame.anchor
+    outputs.append([name, deps, None])
+
+
+def _own_name(builder: Builder, node: Any) -> int:
+    """The name of an item without an alias, -1 if the dialect makes one up."""
+    kind = type(node)
+    if kind is exp.Subquery:
+        alias = node.args.get("alias")
+        if alias is not None and alias.args.get("this") is not None:
+            return builder.ident(alias.args["this"])
+        return -1
+    if kind is exp.Dot:
+        last = node.args["expression"]
+        return builder.ident(last) if type(last) is exp.Identifier else -1
+    if kind in (exp.Cast, exp.TryCast, exp.Paren, exp.Bracket):
+        this = node.args["this"]
+        if type(this) is exp.Column and type(this.args["this"]) is exp.Identifier:
+            return builder.ident(this.args["this"])
+    if kind is exp.Pseudocolumn:
+        return builder.name(node.name)
+    return -1
+
+
+def _star(frame: Frame, qualifier: list[int], star: Any) -> list[Any]:
+    builder = frame.builder
+    args = star.args
+    except_ = [builder.name(item.name) for item in args.get("except_") or ()]
+    replace = [
+        [builder.ident(item.args["alias"]), dependencies(frame, item.args["this"])]
+        for item in args.get("replace") or ()
+        if type(item) is exp.Alias
+    ]
+    rename = [
+        [builder.name(item.args["this"].name), builder.ident(item.args["alias"])]
+        for item in args.get("rename") or ()
+        if type(item) is exp.Alias
+    ]
+    return [-2, qualifier, except_, replace, rename]
+
+
+def _compile_union(
+    builder: Builder, node: Any, parent: int, ctes: Ctes, own: str = "", columns: list[int] | None = None
+) -> int:
+    """A set operation, its left spine unrolled. `own` is the key under which a recursive one names itself."""
+    frame = Frame(builder, UNION, parent, ctes)
+    with_ = node.args.get("with_")
+    if own and with_ is not None:
+        ctes = add_ctes(builder, with_, parent, ctes)
+    if node.args.get("by_name"):
+        frame.scope.flags |= BY_NAME
+    branches = [node.args["expression"]]
+    left = node.args["this"]
+    while type(left) in SET_OPERATIONS and left.args.get("with_") is None:
+        branches.append(left.args["expression"])
+        left = left.args["this"]
+    branches.append(left)
+    branches.reverse()
+    for place, branch in enumerate(branches):
+        number = compile_query(builder, branch, parent, ctes)
+        frame.scope.sources.append([-1, SCOPE, number, None, None])
+        if own and place == 0:
+            frame.scope.flags |= RECURSIVE
+            builder.order.append(~frame.number)
+            ctes = {**ctes, own: (frame.number, columns)}
+    order = node.args.get("order")
+    if order is not None:
+        add_clause(frame, ORDER, order)
+    return frame.close()
+
+
+def _compile_values(builder: Builder, node: Any, parent: int, ctes: Ctes) -> int:
+    frame = Frame(builder, SELECT, parent, ctes)
+    places: list[list[int]] = []
+    for row in node.args.get("expressions") or ():
+        for place, item in enumerate(row.args["expressions"] if type(row) is exp.Tuple else [row]):
+            if place == len(places):
+                places.append([])
+            if type(item) is not exp.Literal:
+                collect(frame, item, VALUE, places[place])
+    for place, deps in enumerate(places):
+        frame.scope.outputs.append([builder.name(f"column{place + 1}"), distinct(deps), None])
+    return frame.close()
+
+
+def _compile_star(builder: Builder, node: Any, parent: int, ctes: Ctes) -> int:
+    """`TABLE t`, `(t JOIN u)`, or whatever else gives rows: all its columns."""
+    frame = Frame(builder, SELECT, parent, ctes)
+    if type(node) is exp.Subquery:
+        add_source(frame, node.args["this"])
+        for join in node.args.get("joins") or ():
+            add_join(frame, join)
+    else:
+        add_source(frame, node)
+    frame.scope.outputs.append([-2, [], [], [], []])
+    return frame.close()

@@ -1,0 +1,48 @@
+"""How commands speak: answers on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipelines.project import Project
+
+
+def out(text: str = "") -> None:
+    """A line of the answer."""
+    click.echo(text)
+
+
+def err(text: str) -> None:
+    """A line that is not part of the answer."""
+    click.echo(text, err=True)
+
+
+def out_json(value: Any) -> None:
+    """The answer for machines."""
+    import orjson
+
+    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def rich_console(*, stderr: bool = False) -> Console:
+    """A console that prints plain lines where there is no terminal."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+
+
+def project_of(ctx: click.Context) -> Project:
+    """The project that `--project`, HEADWATER_PROJECT or the current folder names. Raises ConfigError."""
+    from pipelines.project import find_project, read_project
+
+    return read_project(find_project(ctx.find_root().obj))
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -1,0 +1,2 @@
+{{ config(materialized="view", alias="Stg Orders") }}
+select id, customer, amount from {{ ref("raw_orders") }}
