@@ -62,6 +62,7 @@ class Connector(ABC):
     kinds: ClassVar[frozenset[str]] = frozenset()
     dialect: ClassVar[str | None] = None
     windowed: ClassVar[bool] = False
+    merges_credential: ClassVar[bool] = True  # a credential's values also fill the fields of the same names
 
     class Config(ConnectorConfig):
         """No settings."""

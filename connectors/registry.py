@@ -60,13 +60,17 @@ def load_connector(connector: str, folder: Path) -> type[Connector]:
 def configure(
     cls: type[Connector], config: Mapping[str, Any], credentials: Mapping[str, Any] | None = None
 ) -> BaseModel:
-    """The connector's validated configuration. A credential fills the fields of its names; a name in both is
-    an error, as is one that is unknown. Raises `ConfigError` with one line for each fault, and no value."""
-    fields = cls.Config.model_fields
-    known = {f.alias or name for name, f in fields.items()} | set(fields)
+    """The connector's validated configuration, with the fields that the credential fills by its names.
+
+    Raises `ConfigError` with one line for each fault, and no value; a name in both is a fault.
+    """
+    fields = cls.Config.model_fields if cls.merges_credential else {}
+    known = {field.alias or name for name, field in fields.items()} | set(fields)
     given = {name: value for name, value in (credentials or {}).items() if name in known}
     if clash := sorted(set(given) & set(config)):
-        raise ConfigError(f"{', '.join(clash)}: given in the configuration and in the credential")
+        raise ConfigError(
+            f"{', '.join(clash)}: given in the configuration and in the credential", hint="keep one of them"
+        )
     try:
         return cls.Config.model_validate({**given, **config})
     except ValidationError as error:

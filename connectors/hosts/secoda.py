@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, urlsplit
 
 from pydantic import Field
 
 import connectors
-from connectors.config.secrets import secrets_of
 from connectors.connector import Connector, ConnectorConfig
 from connectors.errors import AccessDenied, ConfigError, HeadwaterError, ScriptFailed
 from connectors.hosts.process import HostedProcess, Limits
@@ -38,6 +37,7 @@ class SecodaScript(Connector):
     """Runs a Secoda integration as it is, isolated. `script` is its file, from the project's folder on."""
 
     kinds: ClassVar[frozenset[str]] = frozenset({"secoda"})
+    merges_credential: ClassVar[bool] = False  # the script's own, whatever their names
 
     class Config(ConnectorConfig):
         """`class_name` is needed when a script holds several integrations."""
@@ -79,8 +79,8 @@ class SecodaScript(Connector):
             raise ConfigError(
                 f"{script} is not a file", hint="`connector` names the integration's Python file"
             )
-        secrets = secrets_of(self.credentials)
-        self.context.redact.add(*secrets, *map(quote, secrets), *map(quote_plus, secrets))
+        secrets = _secrets(self.credentials)
+        self.context.redact.add(*secrets)
         task = {
             "script": script.name,
             "class_name": self.config.class_name,
@@ -161,6 +161,26 @@ class SecodaScript(Connector):
             type=kind,
             last_lines=lines,
         )
+
+
+def _secrets(credentials: Mapping[str, Any]) -> list[str]:
+    """The values of a form, which does not say which of them are secret: all but addresses of hosts.
+
+    Without those no message could say which host failed. Each also in the ways that it may stand in a URL.
+    """
+    plain = [str(value) for value in credentials.values() if value and not _is_address(str(value))]
+    in_path = [quote(value, safe="!$&'()*+,;=:@") for value in plain]
+    return [*plain, *in_path, *map(quote, plain), *map(quote_plus, plain)]
+
+
+def _is_address(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and value.rstrip("/") == f"{parts.scheme}://{parts.hostname}" + (
+        f":{parts.port}" if parts.port else ""
+    )
 
 
 class _Exchange:

@@ -21,7 +21,7 @@ from lineage.graph.declarations import (
 )
 from lineage.graph.edges import merge_edges
 from lineage.graph.inputs import ConnectionSpec, load, select_sources
-from lineage.graph.nodes import build_nodes
+from lineage.graph.nodes import build_nodes, index_columns
 from lineage.graph.queries import QueryLineage
 from lineage.graph.unresolved import Unresolved
 from lineage.resolve import REFERENCE_COLUMNS, guess_names, match_references
@@ -53,6 +53,7 @@ def build_graph(
         queries.collect()
         match_references(db, "reference", "owner", "match")
         if queries.infer():
+            index_columns(db)
             match_references(db, "reference", "owner", "match")
         guesses = guess_names(db, "reference", "owner", "match")
         resolve_ends(db)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lineage.store import Store
 
 Direction = Literal["upstream", "downstream"]
+_DIRECTIONS: tuple[Direction, ...] = ("upstream", "downstream")
 MAX_NAMED = 10
 
 
@@ -79,7 +80,10 @@ class LineageGraph:
         return {alias: node for node, aliases in pairs for alias in aliases}
 
     def find_id(self, text: str) -> str:
-        """The node's id for an id, an alias, or a unique ending. Raises LineageError when none or several fit."""
+        """The node's id for an id, an alias, or a unique ending, whole parts of names before others.
+
+        Raises LineageError when none or several fit.
+        """
         ids = self.nodes["key"]
         if pc.any(pc.equal(ids, text)).as_py():
             return text
@@ -87,7 +91,8 @@ class LineageGraph:
             return self._id_by_alias[text]
         known = [*ids.filter(pc.ends_with(ids, text)).to_pylist(), *(a for a in self._id_by_alias if a.endswith(text))]
         whole = [one for one in known if one[-len(text) - 1] in "/."] or known
-        found = sorted({self._id_by_alias.get(one, one) for one in whole})
+        full = [one for one in whole if one.partition("/")[2] == text] or whole
+        found = sorted({self._id_by_alias.get(one, one) for one in full})
         if len(found) == 1:
             return found[0]
         if not found:
@@ -99,6 +104,24 @@ class LineageGraph:
         """One resource with its set fields."""
         row = self.nodes.filter(pc.equal(self.nodes["key"], self.find_id(text)))
         return node_dict(row.to_pylist()[0])
+
+    def find(self, words: Sequence[str], *, limit: int | None = None) -> list[dict[str, Any]]:
+        """Resources that hold every word, whatever its case, in name, id, description, owners, tags or columns.
+
+        Those whose title is a word come first, then tables before their columns.
+        """
+        rows = self.nodes
+        wanted = {word.lower() for word in words}
+        text = pc.binary_join_element_wise(
+            rows["key"], pc.fill_null(rows["title"], ""), pc.fill_null(rows["body"], ""), pc.fill_null(rows["facets"], ""), "\n"
+        )
+        hits = [pc.match_substring(text, word, ignore_case=True) for word in words]
+        keep = hits[0]
+        for hit in hits[1:]:
+            keep = pc.and_(keep, hit)
+        found = [one for row in rows.filter(keep).to_pylist() if _mentions(one := node_dict(row), wanted)]
+        found.sort(key=lambda r: ((r["title"] or "").lower() not in wanted, r["entity_type"] == "column", r["id"]))
+        return found[:limit]
 
     def resources(self, ids: set[str] | None = None) -> list[dict[str, Any]]:
         """All resources, or those of the ids, by id."""
@@ -143,6 +166,14 @@ class LineageGraph:
             way.append(into[at])
             at = into[at]["from"]
         return way[::-1]
+
+    def explain(self, start: str, end: str) -> list[dict[str, Any]]:
+        """The edges between two nodes (a table's columns included), each with every reason why it exists."""
+        first, last = self.find_id(start), self.find_id(end)
+        ends = [pa.array([one, *self.columns_of(one)], pa.string()) for one in (first, last)]
+        rows = self.edge_rows
+        between = pc.and_(pc.is_in(rows["from_id"], ends[0]), pc.is_in(rows["to_id"], ends[1]))
+        return self.edges(rows.filter(between))
 
     def columns_of(self, node: str) -> list[str]:
         """The ids of a table's columns."""
@@ -206,6 +237,17 @@ class LineageGraph:
             "unresolved": self.unresolved(),
         }
 
+    def around(self, text: str, depth: int, *, columns: bool = False) -> dict[str, Any]:
+        """What is at most `depth` hops from a resource, upstream and downstream, as `to_dict`."""
+        reached = [self._reach(text, direction, depth, columns) for direction in _DIRECTIONS]
+        ids = {one for near in reached for one in near.distances}
+        if columns:
+            ids |= {str(edge["parent_id"]) for edge in self.resources(ids) if edge["parent_id"]}
+        edges = {(e["from"], e["to"]): e for near in reached for e in near.edges}
+        whole = {"as_of": self.as_of, "partitions": self.header.partitions, "resources": self.resources(ids)}
+        named = [u for u in self.unresolved() if u["counterpart"] in ids]
+        return whole | {"edges": [edges[ends] for ends in sorted(edges)], "unresolved": named}
+
     def _edge_dict(self, row: Mapping[str, Any]) -> dict[str, Any]:
         return {
             "from": row["from_id"],
@@ -258,3 +300,11 @@ def node_dict(row: Mapping[str, Any]) -> dict[str, Any]:
     return body | fixed | {name: row[name] for name in names} | {"inferred": bool(row["inferred"])} | facets
 
 
+
+
+def _mentions(resource: Mapping[str, Any], words: set[str]) -> bool:
+    """Whether what people read of a resource holds every word; its other fields do not count."""
+    described = [resource, *resource.get("facets", {}).values()]
+    names = ("id", "title", "description", "definition", "native_type", "entity_type", "owners", "tags")
+    text = "\n".join(str(one.get(name, "")) for one in described for name in names).lower()
+    return all(word in text for word in words)

@@ -8,6 +8,7 @@ from typing import Any
 from lineage.names import Identifier, TableName
 from lineage.sql.binder import bind
 from lineage.sql.binding import Binding, Indirect, Output, StatementBinding
+from lineage.sql.commands import is_path
 from lineage.sql.compile import compile_sql
 from lineage.sql.program import Program
 
@@ -39,6 +40,8 @@ class Defaults:
         self.schema = Identifier(schema) if schema else None
 
     def fill(self, table: TableName) -> TableName:
+        if is_path(table.table.text):
+            return table
         schema = table.schema or self.schema
         database = table.database or (self.database if schema else None)
         return table._replace(schema=schema, database=database)
@@ -105,7 +108,13 @@ class Analysis:
                 for s in statements
             ],
             "errors": [
-                {"statement": e.statement, "message": e.message, "line": e.line, "column": e.column, "reason": e.reason}
+                {
+                    "statement": e.statement,
+                    "message": e.message,
+                    "line": e.line,
+                    "column": e.column,
+                    "reason": e.reason,
+                }
                 for e in self.errors
             ],
         }
@@ -123,7 +132,10 @@ class Analysis:
         return [
             {
                 "statement": statement.index,
-                "downstream": {"table": self._show(flow.table) if flow.table else None, "column": _name(output)},
+                "downstream": {
+                    "table": self._show(flow.table) if flow.table else None,
+                    "column": _name(output),
+                },
                 "upstreams": [
                     {"table": self._show(up.table) if up.table else None, "column": up.column.text}
                     for up in output.upstreams

@@ -6,7 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lineage.names import Identifier, TableName
-from lineage.sql.binding import Ambiguous, Binding, Flow, Indirect, Output, StatementBinding, Upstream
+from lineage.sql.binding import (
+    Ambiguous,
+    Binding,
+    Flow,
+    Indirect,
+    Missing,
+    Output,
+    StatementBinding,
+    Upstream,
+)
 from lineage.sql.columns import OpenStar, Ups
 from lineage.sql.lookup import Binder
 from lineage.sql.program import CLAUSES, SCOPE, Program, StatementProgram
@@ -59,7 +68,9 @@ class _StatementBinder:
             if table >= 0 and statement.kind.startswith("create"):
                 self._define(table, outputs)
         for table, names in statement.columns:
-            self._set_columns(table, [self.binder.names[name].text for name in names])
+            self._set_columns(
+                table, [self.binder.names[n].text for n in names] if names is not None else None
+            )
         reached = [self._reachable(flow[2]) for flow in statement.flows]
         return StatementBinding(
             index,
@@ -69,9 +80,12 @@ class _StatementBinder:
             tuple(flows),
             self._indirect(flows, reached),
             self._ambiguous(reached),
+            self._missing(reached),
         )
 
-    def _outputs(self, table: int, columns: list[int] | None, scope: int, by_position: bool) -> tuple[Output, ...]:
+    def _outputs(
+        self, table: int, columns: list[int] | None, scope: int, by_position: bool
+    ) -> tuple[Output, ...]:
         result = self.binder.results[scope]
         items = result.items if result is not None else []
         names: list[Identifier] | None = None
@@ -91,7 +105,9 @@ class _StatementBinder:
             _, name, ups, text = item
             if names is not None and place < len(names):
                 name = names[place]
-            outputs.append(Output(place, name, self._upstreams(ups), text, name is not None and name.text == "*"))
+            outputs.append(
+                Output(place, name, self._upstreams(ups), text, name is not None and name.text == "*")
+            )
         return tuple(outputs)
 
     def _upstreams(self, ups: Ups) -> tuple[Upstream, ...]:
@@ -108,12 +124,16 @@ class _StatementBinder:
         if not any(output.star for output in outputs):
             self._set_columns(table, [o.name.text if o.name else f"_col_{o.position}" for o in outputs])
 
-    def _set_columns(self, table: int, names: list[str]) -> None:
-        self._defined[self._table_key(table)] = names
+    def _set_columns(self, table: int, names: list[str] | None) -> None:
+        """From here on the table has these columns; None: those that the catalogue knows."""
         key = self._table_key(table)
+        if names is None:
+            self._defined.pop(key, None)
+        else:
+            self._defined[key] = names
         for other in range(len(self.tables)):
             if self._table_key(other) == key:
-                self.binder.redefine(other, names)
+                self.binder.forget(other)
 
     def _reachable(self, scope: int) -> list[int]:
         """The scopes that a flow's rows pass through, those of tables of this text included."""
@@ -155,6 +175,13 @@ class _StatementBinder:
                 out[Ambiguous(name, tuple(self.tables[table] for table in sorted(candidates)))] = None
         return tuple(out)
 
+    def _missing(self, reached: list[list[int]]) -> tuple[Missing, ...]:
+        out: dict[Missing, None] = {}
+        for number in dict.fromkeys(number for numbers in reached for number in numbers):
+            for table, name in self.binder.missing[number].values():
+                out[Missing(self.tables[table], name)] = None
+        return tuple(out)
+
 
 def _all_deps(scope: Any) -> list[list[int]]:
     deps = [clause[1] for clause in scope.clauses]
@@ -166,6 +193,3 @@ def _all_deps(scope: Any) -> list[list[int]]:
     if scope.open_deps is not None:
         deps.append(scope.open_deps)
     return deps
-
-
-

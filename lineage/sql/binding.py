@@ -50,6 +50,16 @@ class Ambiguous(NamedTuple):
     candidates: tuple[TableName, ...]
 
 
+class Missing(NamedTuple):
+    """A column that the catalogue's table does not have: an error in the text, or a catalogue out of date.
+
+    Where the text itself names the table (`t.c`), the column is among the upstreams all the same.
+    """
+
+    table: TableName
+    column: Identifier
+
+
 class Flow(NamedTuple):
     """Where outputs go: into a table, or, with None, to whoever ran the query."""
 
@@ -80,6 +90,7 @@ class StatementBinding:
     flows: tuple[Flow, ...] = ()
     indirect: tuple[Indirect, ...] = ()
     ambiguous: tuple[Ambiguous, ...] = ()
+    missing: tuple[Missing, ...] = ()
 
     @property
     def outputs(self) -> tuple[Output, ...]:
@@ -90,9 +101,7 @@ class StatementBinding:
     def edges(self) -> tuple[ColumnEdge, ...]:
         """Every pair of columns that is certain."""
         return tuple(
-            ColumnEdge(
-                flow.table, out.name, out.position, up.table, up.column, up.clauses, out.expression
-            )
+            ColumnEdge(flow.table, out.name, out.position, up.table, up.column, up.clauses, out.expression)
             for flow in self.flows
             for out in flow.outputs
             for up in out.upstreams

@@ -15,7 +15,9 @@ MAX_NESTED_TYPES = 400  # ARRAY<ARRAY<...
 MAX_CHARACTERS = 20_000_000
 MAX_OPEN_JOINS = 12  # joins in a row without a condition: the parser tries every way to nest them
 
-_OPEN = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE, TokenType.BEGIN})
+_OPEN = frozenset(
+    {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE, TokenType.BEGIN}
+)
 _CLOSE = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END})
 _TYPES = frozenset({TokenType.ARRAY, TokenType.STRUCT, TokenType.MAP})
 _CONDITION = frozenset({TokenType.ON, TokenType.USING})
@@ -61,7 +63,11 @@ def close_joins(sql: str, tokens: list[Any]) -> list[Any]:
         return tokens
     out: list[Any] = []
     for i, token in enumerate(tokens):
-        if token.token_type is TokenType.JOIN and tokens[i - 1].token_type not in _FREE_JOIN and _is_open(tokens, i):
+        if (
+            token.token_type is TokenType.JOIN
+            and tokens[i - 1].token_type not in _FREE_JOIN
+            and _is_open(tokens, i)
+        ):
             cross = token.__class__(
                 TokenType.CROSS, "CROSS", token.line, token.col, token.start, token.end, token.comments
             )

@@ -27,10 +27,13 @@ class Builder:
         self.statement = StatementProgram("")
         self.default_schema: Name | None = None
         self.default_database: Name | None = None
-        # Tables that live in this text only: key -> the scopes that filled them, with the columns' names.
-        self.temps: dict[str, list[tuple[int, list[int] | None]]] = {}
+        self.statements: list[StatementProgram] = []  # those before
+        # Tables that live in this text only: key -> the scopes that filled them, with the columns' names and
+        # the real tables they read. Those count as read where the table is used.
+        self.temps: dict[str, list[tuple[int, list[int] | None, list[int]]]] = {}
         # Where outputs stand in the text: (scope, output) -> an identifier inside; becomes the expression's text.
         self.anchors: dict[tuple[int, int], Any] = {}
+        self.parse_inner: Callable[[str], Any]
         self.compile_query: Callable[[Builder, Any, int, Ctes], int]
 
     def name(self, text: str, quoted: bool = False) -> int:
@@ -72,9 +75,14 @@ class Builder:
             parts.insert(0, self.default_database)
         if len(parts) > 4:
             parts = [*parts[:3], (".".join(text for text, _ in parts[3:]), True)]
-        numbers = [self.name(*part) if part[0] else -1 for part in reversed(parts)]
-        numbers += [-1] * (4 - len(numbers))
-        key = tuple(numbers)
+        return self._table([self.name(*part) if part[0] else -1 for part in reversed(parts)])
+
+    def file(self, path: str) -> int:
+        """The number of an external file (or folder, or stage), a table whose name is its path."""
+        return self._table([self.name(path, True)])
+
+    def _table(self, numbers: list[int]) -> int:
+        key = tuple(numbers + [-1] * (4 - len(numbers)))
         number = self.tables.get(key)
         if number is None:
             number = self.tables[key] = len(self.tables)

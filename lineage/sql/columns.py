@@ -8,6 +8,7 @@ from lineage.names import Identifier
 from lineage.sql.dialects import keys_of_stored
 from lineage.sql.program import VALUE
 
+_QUOTES = ('"', "'")  # PIVOT names a column after a literal: 'jan', quotes included
 Ups = dict[int, int]  # column number -> the flags of all the ways it is used
 # Several unknown tables behind one name: told apart by identity, never merged into other dependencies.
 AMBIGUOUS: Ups = {-1: 0}
@@ -58,6 +59,10 @@ class TableColumns:
         if self.known:
             return True, self.by_key.get(key)
         return False, {self.registry.number(self.table, key, name): VALUE}
+
+    def find_path(self, keys: list[str]) -> Ups | None:
+        """The field of a struct, where the catalogue lists fields by their whole path."""
+        return self.by_key.get(".".join(keys))
 
     def tables(self) -> set[int]:
         return {self.table}
@@ -142,8 +147,8 @@ class ScopeColumns:
                 self.stars.append(item)
             elif item[0] not in by_key:
                 by_key[item[0]] = item[2]
-                if item[0][:1] == '"':
-                    by_key.setdefault(item[0][1:].lower(), item[2])
+                if item[0][:1] in _QUOTES:
+                    by_key.setdefault(item[0].strip("\"'").lower(), item[2])
 
     def find(self, key: str, name: Identifier) -> tuple[bool, Ups | None]:
         ups = self.by_key.get(key)
@@ -168,4 +173,3 @@ class ScopeColumns:
         for star in self.stars:
             out |= star.tables()
         return out
-

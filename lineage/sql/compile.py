@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from sqlglot import exp
 
 from lineage.sql.builder import Builder
 from lineage.sql.dialects import sqlglot_name
 from lineage.sql.excerpts import excerpt_outputs
-from lineage.sql.parsing import Parsed, parse_text
+from lineage.sql.parsing import Parsed, parse_query, parse_text
 from lineage.sql.program import Program, SqlError, StatementProgram, _Body
 from lineage.sql.queries import compile_query
 from lineage.sql.statements import Unsupported, compile_statement
@@ -29,7 +31,8 @@ def compile_sql(sql: str, dialect: str | None = None) -> Program:
         sql = sql.encode("utf-8", "replace").decode("utf-8")
     builder = Builder(name)
     builder.compile_query = compile_query
-    statements: list[StatementProgram] = []
+    builder.parse_inner = partial(parse_query, dialect=name)
+    statements = builder.statements
     errors: list[SqlError] = []
     for parsed in parse_text(sql, name):
         index = len(statements)
@@ -64,7 +67,7 @@ def _compile_one(builder: Builder, parsed: Parsed, index: int, sql: str) -> SqlE
     except Exception as error:  # noqa: BLE001 - a tree of a shape nobody foresaw must not hurt the other statements
         message = f"not understood ({type(error).__name__}: {error})"
         return SqlError(index, message, line, column, "sql_unsupported")
-    if parsed.explained:
+    if parsed.explained or builder.statement.kind == "explain":
         builder.statement.kind = "explain"
         builder.statement.writes = []
         builder.statement.flows = [[-1, None, flow[2], False] for flow in builder.statement.flows]

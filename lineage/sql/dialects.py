@@ -40,7 +40,19 @@ _EXACT = frozenset({"clickhouse"})
 
 # An alias of the select list cannot be used by its later items.
 _NO_ALIAS_REUSE = frozenset(
-    {"postgres", "mysql", "tsql", "fabric", "bigquery", "oracle", "sqlite", "presto", "trino", "athena", "materialize"}
+    {
+        "postgres",
+        "mysql",
+        "tsql",
+        "fabric",
+        "bigquery",
+        "oracle",
+        "sqlite",
+        "presto",
+        "trino",
+        "athena",
+        "materialize",
+    }
 )
 # A common table expression may name itself without the word RECURSIVE.
 _IMPLICIT_RECURSION = frozenset({"tsql", "fabric", "oracle", "snowflake", "teradata", "exasol", ""})

@@ -12,7 +12,9 @@ from lineage.sql.program import UNION
 
 _OPEN = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
 _CLOSE = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
-_LIST_ENDS = frozenset({TokenType.FROM, TokenType.INTO, TokenType.SEMICOLON, TokenType.UNION, TokenType.WHERE})
+_LIST_ENDS = frozenset(
+    {TokenType.FROM, TokenType.INTO, TokenType.SEMICOLON, TokenType.UNION, TokenType.WHERE}
+)
 _LIST_HEADS = frozenset({TokenType.DISTINCT, TokenType.ALL})
 
 
@@ -92,7 +94,11 @@ def _without_alias(tokens: list[Any], item: tuple[int, int, str], name: str) -> 
     """The item's text without an alias that follows it with no AS between."""
     begin, end, text = item
     place = bisect_right(tokens, end, key=lambda token: token.start) - 1
-    if tokens[place].start > begin and tokens[place].text == name and tokens[place - 1].token_type is not TokenType.DOT:
+    if (
+        tokens[place].start > begin
+        and tokens[place].text == name
+        and tokens[place - 1].token_type is not TokenType.DOT
+    ):
         return text[: tokens[place - 1].end + 1 - begin]
     return text
 

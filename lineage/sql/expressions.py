@@ -15,7 +15,9 @@ _SKIP, _COLUMN, _QUERY, _SPECIAL = 1, 2, 3, 4
 _Special = Any  # a function (frame, node, flags, stack, deps, bound) -> None
 
 
-def collect(frame: Frame, root: Any, flags: int, deps: list[int], bound: frozenset[str] = frozenset()) -> None:
+def collect(
+    frame: Frame, root: Any, flags: int, deps: list[int], bound: frozenset[str] = frozenset()
+) -> None:
     """Append to `deps` what the expression depends on, in the text's order; `bound` are lambda parameters."""
     stack = [(root, flags)]
     dispatch = _DISPATCH
@@ -99,7 +101,9 @@ def _column(frame: Frame, node: Any, how: int, deps: list[int], bound: frozenset
     deps += (how, frame.ref(parts))
 
 
-def _case(frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]) -> None:
+def _case(
+    frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]
+) -> None:
     args = node.args
     condition = CASE if how == VALUE else how
     rest = []
@@ -113,17 +117,25 @@ def _case(frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], 
 
 def _if(frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]) -> None:
     args = node.args
-    for value, flags in ((args.get("false"), how), (args.get("true"), how), (args["this"], CASE if how == VALUE else how)):
+    for value, flags in (
+        (args.get("false"), how),
+        (args.get("true"), how),
+        (args["this"], CASE if how == VALUE else how),
+    ):
         if type(value) not in _ATOMS:
             stack.append((value, flags))
 
 
-def _filter(frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]) -> None:
+def _filter(
+    frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]
+) -> None:
     stack.append((node.args["expression"], CASE if how == VALUE else how))
     stack.append((node.args["this"], how))
 
 
-def _window(frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]) -> None:
+def _window(
+    frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]
+) -> None:
     args = node.args
     over = WINDOW if how == VALUE else how
     named = args.get("alias")
@@ -135,19 +147,25 @@ def _window(frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int]
     stack.append((args["this"], how))
 
 
-def _lambda(frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]) -> None:
+def _lambda(
+    frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]
+) -> None:
     names = frozenset(frame.builder.key_of_node(p) for p in node.args.get("expressions") or ())
     collect(frame, node.args["this"], how, deps, bound | names)
 
 
-def _value_only(frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]) -> None:
+def _value_only(
+    frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]
+) -> None:
     """`name => value`: the name is none of a column."""
     value = node.args.get("expression")
     if type(value) not in _ATOMS:
         stack.append((value, how))
 
 
-def _exists(frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]) -> None:
+def _exists(
+    frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]
+) -> None:
     """EXISTS says whether there are rows: no column of the subquery's own list matters."""
     this = node.args["this"]
     if _DISPATCH.get(type(this)) == _QUERY:
@@ -156,7 +174,26 @@ def _exists(frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int]
     _push(stack, node.args.values(), how)
 
 
-def _table(frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]) -> None:
+def _anonymous(
+    frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]
+) -> None:
+    """ClickHouse's dictGet...('dictionary', ...) reads a dictionary; other unknown functions are plain."""
+    items = node.args.get("expressions") or []
+    if items and frame.builder.dialect == "clickhouse" and str(node.this).lower().startswith("dictget"):
+        first = items[0]
+        if type(first) is exp.Column:
+            parts = [(part.name, bool(part.args.get("quoted"))) for part in column_parts(first)]
+        else:
+            parts = [(part, False) for part in first.name.split(".")]
+        if all(text for text, _ in parts):
+            frame.builder.read(frame.builder.table(parts))
+            items = items[1:]
+    _push(stack, [items], how)
+
+
+def _table(
+    frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]
+) -> None:
     """A table named inside an expression is read whole: `f(TABLE t)`, `x IN t`."""
     deps += (how, ~frame.subquery(exp.Select(expressions=[exp.Star()], from_=exp.From(this=node))))
 
@@ -171,6 +208,7 @@ _SPECIALS: dict[type, _Special] = {
     exp.PropertyEQ: _value_only,
     exp.Exists: _exists,
     exp.Table: _table,
+    exp.Anonymous: _anonymous,
 }
 _DISPATCH: dict[type, int] = {
     exp.Column: _COLUMN,

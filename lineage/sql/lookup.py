@@ -24,7 +24,9 @@ _MAX_ROUNDS = 12  # of a recursive query, until nothing new comes
 _ORDER = CLAUSES.index("order_by")
 _ALIASES_ALWAYS = frozenset(CLAUSES.index(clause) for clause in ("group_by", "having", "qualify"))
 # Here `a.b` is never the field b of a column a.
-_NO_FIELDS = frozenset({"postgres", "mysql", "tsql", "fabric", "oracle", "sqlite", "redshift", "teradata", "exasol"})
+_NO_FIELDS = frozenset(
+    {"postgres", "mysql", "tsql", "fabric", "oracle", "sqlite", "redshift", "teradata", "exasol"}
+)
 
 
 class Source(NamedTuple):
@@ -32,7 +34,7 @@ class Source(NamedTuple):
 
     key: str
     columns: Any
-    table: int  # its number when it is a real table under its own name, else -1
+    table: int  # its number when it is a real table, else -1
     using: Any
 
 
@@ -51,6 +53,8 @@ class Binder:
         self.keys = [key_of(name.text, name.quoted, dialect) for name in self.names]
         self.results: list[ScopeColumns | None] = [None] * len(program.scopes)
         self.ambiguous: list[dict[str, tuple[Identifier, set[int]]]] = [{} for _ in program.scopes]
+        # Columns that the catalogue says their table does not have.
+        self.missing: list[dict[str, tuple[int, Identifier]]] = [{} for _ in program.scopes]
         self.clauses: list[list[tuple[int, Ups]]] = [[] for _ in program.scopes]
         self._sources: list[list[Source] | None] = [None] * len(program.scopes)
         self._tables: dict[int, TableColumns] = {}
@@ -64,9 +68,9 @@ class Binder:
             found = self._tables[number] = TableColumns(self.registry, number, names, self.dialect)
         return found
 
-    def redefine(self, number: int, names: list[str]) -> None:
-        """The text itself gave the table these columns."""
-        self._tables[number] = TableColumns(self.registry, number, names, self.dialect)
+    def forget(self, number: int) -> None:
+        """The table's columns have changed."""
+        self._tables.pop(number, None)
 
     def run(self, start: int, end: int) -> None:
         """Bind the scopes of `order[start:end]`."""
@@ -105,9 +109,8 @@ class Binder:
             key = self.keys[alias] if alias >= 0 else ""
             if kind == TABLE:
                 columns: Any = self.table(target)
-                own = self.keys[self.program.tables[target][0]] == key
             else:
-                columns, own = self.results[target], False
+                columns = self.results[target]
                 # A recursive scope's columns change from round to round.
                 complete = complete and not self.program.scopes[target].flags & RECURSIVE
             if columns is None:
@@ -115,7 +118,7 @@ class Binder:
                 continue
             if aliases:
                 columns = self._renamed(columns, aliases)
-            out.append(Source(key, columns, target if own else -1, using))
+            out.append(Source(key, columns, target if kind == TABLE else -1, using))
         if complete:
             self._sources[number] = out
         return out
@@ -158,15 +161,20 @@ class Binder:
             return self._find_bare(number, names[-1], certain_only)
         if self.names[names[-1]].text == "*":
             return None
+        for source in self.sources(number):
+            if type(source.columns) is TableColumns and source.columns.known:
+                field = source.columns.find_path([self.keys[name] for name in names])
+                if field is not None:
+                    return field
         return self._find_bare(number, names[0], certain_only or self.dialect in _NO_FIELDS)
 
     def _find_qualified(self, number: int, names: list[int]) -> Ups | None:
         sources = self.sources(number)
         keys = self.keys
         for taken in range(len(names) - 1, 0, -1):
-            last = keys[names[taken - 1]]
+            wanted = keys[names[0]]
             for source in sources:
-                if source.key != last or not (taken == 1 or self._is_named(source, names[:taken])):
+                if source.key != wanted if taken == 1 else not self._is_named(source, names[:taken]):
                     continue
                 name = names[taken]
                 if self.names[name].text == "*":
@@ -176,6 +184,7 @@ class Binder:
                     return self._give_up(number, name, source.columns.tables())
                 if found is None and type(source.columns) is TableColumns:
                     table = source.columns.table
+                    self.missing[number][keys[name]] = (table, self.names[name])
                     found = {self.registry.number(table, keys[name], self.names[name]): VALUE}
                 return found if found is not None else {}
         return None
@@ -277,6 +286,7 @@ class Binder:
 
     def _bind_select(self, number: int, scope: Scope) -> None:
         self.ambiguous[number].clear()
+        self.missing[number].clear()
         resolved: list[Ups | None] = [None] * len(scope.refs)
         aliases: dict[str, Ups] = {}
         items: list[Any] = []
@@ -291,7 +301,8 @@ class Binder:
             if found is None:
                 found = self._find(number, names)
                 if found is None:
-                    found = self._last_resort(number, names)
+                    self._note_missing(number, names)
+                    found = {}
                 resolved[target] = found
             return found
 
@@ -317,7 +328,9 @@ class Binder:
             use = clause == _ORDER or self._reuses or clause in _ALIASES_ALWAYS
             found_clauses.append((clause, self._gather(deps, look_up, use, clause == _ORDER)))
 
-    def _gather(self, deps: list[int], look_up: Callable[..., Ups], use_aliases: bool, aliases_first: bool) -> Ups:
+    def _gather(
+        self, deps: list[int], look_up: Callable[..., Ups], use_aliases: bool, aliases_first: bool
+    ) -> Ups:
         if len(deps) == 2 and deps[0] == VALUE and deps[1] >= 0:
             return look_up(deps[1], use_aliases, aliases_first)
         out: Ups = {}
@@ -331,13 +344,11 @@ class Binder:
                     _add(out, self._whole(item) if type(item) is OpenStar else item[2], flags)
         return out
 
-    def _last_resort(self, number: int, names: list[int]) -> Ups:
-        """Nobody is known to have the column. The only table in sight is taken to have it all the same."""
+    def _note_missing(self, number: int, names: list[int]) -> None:
+        """Nobody has the column. If there is one table in sight, it is that table's."""
         sources = self.sources(number)
         if len(names) == 1 and len(sources) == 1 and type(sources[0].columns) is TableColumns:
-            table = sources[0].columns.table
-            return {self.registry.number(table, self.keys[names[0]], self.names[names[0]]): VALUE}
-        return {}
+            self.missing[number][self.keys[names[0]]] = (sources[0].columns.table, self.names[names[0]])
 
     # Stars
 

@@ -35,7 +35,9 @@ def mask_literals(sql: str, dialect: str | None) -> str | None:
     end = -1
     for token in tokens:
         gap = sql[end + 1 : token.start]
-        parts.append(" " if gap and not gap.isspace() else gap)  # what lies between tokens is space or comment
+        parts.append(
+            " " if gap and not gap.isspace() else gap
+        )  # what lies between tokens is space or comment
         parts.append(MASK if token.token_type in literal else sql[token.start : token.end + 1])
         end = token.end
     return "".join(parts)

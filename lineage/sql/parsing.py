@@ -13,20 +13,57 @@ from sqlglot import Dialect, ErrorLevel, exp
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokens import TokenType
 
-from lineage.sql.budget import close_joins, refusal_of_text, refusal_of_tokens
+from lineage.sql.budget import refusal_of_text, refusal_of_tokens
+from lineage.sql.rewrites import rewrite
 from lineage.sql.templates import neutralise
 
 _BLOCK_WORDS = frozenset({"BEGIN", "PROCEDURE", "PROC", "WHILE", "LOOP", "IF", "FUNCTION"})
 _BODY = frozenset({"BEGIN", "THEN", "ELSE", "LOOP", "DO"})
 _STARTS = frozenset(
-    {"SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE", "CREATE", "DROP", "ALTER", "TRUNCATE", "REPLACE", "COPY"}
+    {
+        "SELECT",
+        "WITH",
+        "INSERT",
+        "UPDATE",
+        "DELETE",
+        "MERGE",
+        "CREATE",
+        "DROP",
+        "ALTER",
+        "TRUNCATE",
+        "REPLACE",
+        "COPY",
+    }
+)
+_CONTROL = frozenset(
+    {
+        "END",
+        "DECLARE",
+        "BEGIN",
+        "RETURN",
+        "EXCEPTION",
+        "IF",
+        "ELSEIF",
+        "ELSIF",
+        "ELSE",
+        "LOOP",
+        "WHILE",
+        "FOR",
+        "REPEAT",
+        "SET",
+    }
 )
 _ANSI = re.compile(r"\x1b\[\d*m")
+_BLANK = re.compile(r"[^\r\n]")
 _PIECE = re.compile(r"[^;]*;?")
+# Who else may read what a dialect's own parser cannot. Text of an unknown dialect may be any of these.
+_FALLBACKS = {"": ("mysql", "tsql", "hive", "clickhouse"), "athena": ("hive",)}
 _local = threading.local()
 
 # What falls back on a command is reported as `sql_unsupported`; the library's warning would repeat it, text and all.
-logging.getLogger("sqlglot").addFilter(lambda record: "Falling back to parsing as a 'Command'" not in record.getMessage())
+logging.getLogger("sqlglot").addFilter(
+    lambda record: "Falling back to parsing as a 'Command'" not in record.getMessage()
+)
 
 
 @dataclass(slots=True)
@@ -57,6 +94,15 @@ def parse_text(sql: str, dialect: str) -> Iterator[Parsed]:
     yield from _parse_tokens(text, tokens, dialect)
 
 
+def parse_query(sql: str, dialect: str) -> Any:
+    """The tree of a query that stands as a string in a statement. Raises ParseError."""
+    for parsed in parse_text(sql, dialect):
+        if parsed.tree is not None:
+            return parsed.tree
+        raise ParseError(parsed.message)
+    raise ParseError("no query")
+
+
 def _parse_pieces(text: str, dialect: str, error: Exception) -> Iterator[Parsed]:
     """The text as a whole cannot be tokenized: each part up to a semicolon by itself."""
     pieces = [match for match in _PIECE.finditer(text) if match.group().strip(" \t\r\n;")]
@@ -65,7 +111,7 @@ def _parse_pieces(text: str, dialect: str, error: Exception) -> Iterator[Parsed]
         return
     for piece in pieces:
         # Padding keeps the positions true.
-        padded = re.sub(r"[^\r\n]", " ", text[: piece.start()]) + piece.group()
+        padded = _BLANK.sub(" ", text[: piece.start()]) + piece.group()
         try:
             tokens = _dialect(dialect).tokenize(padded)
         except Exception as broken:  # noqa: BLE001
@@ -88,14 +134,38 @@ def _parse_tokens(text: str, tokens: list[Any], dialect: str) -> Iterator[Parsed
     chunks = _chunks(text, tokens)
     if len(chunks) > 1 and any(t.text.upper() in _BLOCK_WORDS for t in tokens if len(t.text) < 10):
         whole = _parse(text, tokens, dialect)
-        if whole[0].tree is not None and not any(isinstance(p.tree, exp.Command) for p in whole):
+        if whole and not any(_is_cut(parsed.tree) for parsed in whole):
             yield from whole
             return
         for chunk in chunks:
             yield from _parse_chunk_of_block(text, chunk, dialect)
         return
     for chunk in chunks:
-        yield from _parse(text, chunk, dialect)
+        yield from _parse_or_fall_back(text, chunk, dialect)
+
+
+def _parse_or_fall_back(text: str, tokens: list[Any], dialect: str) -> list[Parsed]:
+    """A statement that its dialect's parser cannot read may be readable to a relative's."""
+    parsed = _parse(text, tokens, dialect)
+    if parsed and (parsed[0].tree is not None or parsed[0].reason == "sql_budget"):
+        return parsed
+    start, end = tokens[0].start, tokens[-1].end + 1
+    for other in _FALLBACKS.get(dialect, ()):
+        try:
+            again = _dialect(other).tokenize(_BLANK.sub(" ", text[:start]) + text[start:end])
+        except Exception:  # noqa: BLE001, S112 - the error told is the one of the text's own dialect
+            continue
+        second = _parse(text, again, other) if again else []
+        if second and second[0].tree is not None and not isinstance(second[0].tree, exp.Command):
+            return second
+    return parsed
+
+
+def _is_cut(tree: Any) -> bool:
+    """The parser gave up somewhere in a block."""
+    if tree is None or isinstance(tree, exp.Command):
+        return True
+    return isinstance(tree, exp.Create) and isinstance(tree.args.get("expression"), exp.Command)
 
 
 def _chunks(text: str, tokens: list[Any]) -> list[list[Any]]:
@@ -115,7 +185,7 @@ def _chunks(text: str, tokens: list[Any]) -> list[list[Any]]:
 def _parse_chunk_of_block(text: str, chunk: list[Any], dialect: str) -> Iterator[Parsed]:
     """A piece of a procedural block: what stands before its statement is control flow."""
     words = [token.text.upper() for token in chunk]
-    if words[0] in ("END", "DECLARE", "BEGIN", "RETURN", "EXCEPTION") and not _STARTS.intersection(words):
+    if words[0] in _CONTROL and not _STARTS.intersection(words):
         yield Parsed(exp.EndStatement(), chunk)
         return
     start = 0
@@ -139,7 +209,7 @@ def _parse(text: str, tokens: list[Any], dialect: str) -> list[Parsed]:
     if refusal:
         first = tokens[0]
         return [Parsed(None, tokens, False, refusal, first.line, _column(first), "sql_budget")]
-    tokens = close_joins(text, tokens)
+    tokens = rewrite(text, tokens)
     explained = tokens[0].text.upper() == "EXPLAIN"
     if explained:
         place = next((i for i, token in enumerate(tokens) if token.text.upper() in _STARTS), None)

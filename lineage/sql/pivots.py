@@ -8,11 +8,17 @@ from sqlglot import exp
 
 from lineage.sql.builder import Frame
 from lineage.sql.expressions import collect, dependencies, distinct
-from lineage.sql.program import SCOPE, SELECT, VALUE
+from lineage.sql.program import CLAUSES, SCOPE, SELECT, VALUE
 
 
 def add_pivots(
-    frame: Frame, pivots: list[Any], kind: int, number: int, alias: Any, columns: list[int] | None, default: int
+    frame: Frame,
+    pivots: list[Any],
+    kind: int,
+    number: int,
+    alias: Any,
+    columns: list[int] | None,
+    default: int,
 ) -> None:
     """Add a source with its PIVOTs and UNPIVOTs, each a scope over the one before."""
     builder = frame.builder
@@ -54,6 +60,8 @@ def _pivot(frame: Frame, pivot: Any) -> None:
     for item in args.get("fields") or ():
         if type(item) is exp.In:
             collect(frame, item.args["this"], VALUE, chosen)
+    if chosen:
+        frame.scope.clauses.append([CLAUSES.index("case"), distinct(chosen)])
     used = [name for deps in [*aggregates, chosen] for name in _used_names(frame, deps)]
     group = args.get("group")
     if group is not None:
@@ -70,7 +78,7 @@ def _pivot(frame: Frame, pivot: Any) -> None:
 
 
 def _unpivot(frame: Frame, pivot: Any) -> None:
-    """The value columns depend on the columns listed, place by place; the name column on none."""
+    """The value columns depend on the columns listed, place by place; the name column on all of them."""
     args = pivot.args
     builder = frame.builder
     values: list[Any] = []
@@ -82,7 +90,9 @@ def _unpivot(frame: Frame, pivot: Any) -> None:
         if type(field) is not exp.In:
             continue
         this = field.args["this"]
-        labels += [builder.ident(item) for item in (this.args["expressions"] if type(this) is exp.Tuple else [this])]
+        labels += [
+            builder.ident(item) for item in (this.args["expressions"] if type(this) is exp.Tuple else [this])
+        ]
         for item in field.args.get("expressions") or ():
             if type(item) is exp.PivotAlias or type(item) is exp.Alias:
                 item = item.args["this"]
@@ -91,9 +101,10 @@ def _unpivot(frame: Frame, pivot: Any) -> None:
                 if deps:
                     collect(frame, column, VALUE, deps[min(place, len(deps) - 1)])
     used = [name for part in deps for name in _used_names(frame, part)]
+    chosen = distinct([part for one in deps for part in one])
     frame.scope.outputs.append(_star(frame, used))
     for label in labels:
-        frame.scope.outputs.append([label, [], None])
+        frame.scope.outputs.append([label, chosen, None])
     for value, part in zip(values, deps, strict=True):
         frame.scope.outputs.append([builder.ident(value), distinct(part), None])
 
@@ -106,7 +117,11 @@ def add_match_recognize(
     args = node.args
     inner = Frame(builder, SELECT, frame.number, frame.ctes)
     inner.allow_any_qualifier()
-    name = builder.ident(alias.args["this"]) if alias is not None and alias.args.get("this") is not None else default
+    name = (
+        builder.ident(alias.args["this"])
+        if alias is not None and alias.args.get("this") is not None
+        else default
+    )
     inner.add_source(name, kind, number, columns)
     outputs = inner.scope.outputs
     rows = args.get("rows")

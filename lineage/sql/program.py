@@ -154,7 +154,9 @@ class Program:
         """The program that `to_bytes` wrote. Raises ValueError for another format: compile the text again."""
         form, *rest = orjson.loads(data)
         if form != FORMAT:
-            raise ValueError(f"a program of format {form}, and this is format {FORMAT}: compile the text again")
+            raise ValueError(
+                f"a program of format {form}, and this is format {FORMAT}: compile the text again"
+            )
         dialect, names, tables, scopes, order, statements, errors = rest
         body = _Body(
             names,

@@ -44,7 +44,11 @@ def compile_query(builder: Builder, node: Any, parent: int, ctes: Ctes) -> int:
             return _compile_union(builder, node, parent, ctes)
         if kind is exp.Values:
             return _compile_values(builder, node, parent, ctes)
-        if kind not in (exp.Subquery, exp.Paren, exp.CTE) or type(node.args["this"]) is exp.Table or node.args.get("joins"):
+        if (
+            kind not in (exp.Subquery, exp.Paren, exp.CTE)
+            or type(node.args["this"]) is exp.Table
+            or node.args.get("joins")
+        ):
             break
         node = node.args["this"]
     return _compile_star(builder, node, parent, ctes)
@@ -87,7 +91,9 @@ def _compile_select(builder: Builder, node: Any, parent: int, ctes: Ctes) -> int
         add_output(frame, item)
     distinct_on = args.get("distinct")
     if distinct_on is not None and distinct_on.args.get("on") is not None:
-        _add_positional(frame, GROUP, distinct_on.args["on"].args.get("expressions") or [distinct_on.args["on"]])
+        _add_positional(
+            frame, GROUP, distinct_on.args["on"].args.get("expressions") or [distinct_on.args["on"]]
+        )
     for name, clause in _CLAUSES:
         part = args.get(name)
         if part is None:
@@ -124,7 +130,9 @@ def _add_positional(frame: Frame, clause: int, items: list[Any]) -> None:
         else:
             collect(frame, inner, VALUE, deps)
     if deps:
-        frame.scope.clauses.append([clause, distinct([d and VALUE if i % 2 == 0 else d for i, d in enumerate(deps)])])
+        frame.scope.clauses.append(
+            [clause, distinct([d and VALUE if i % 2 == 0 else d for i, d in enumerate(deps)])]
+        )
 
 
 def add_output(frame: Frame, node: Any) -> None:
@@ -156,6 +164,9 @@ def add_output(frame: Frame, node: Any) -> None:
         name, value = _own_name(builder, node), node
     frame.anchor = None
     deps = dependencies(frame, value)
+    if name < 0 and kind is exp.Subquery and len(deps) == 2 and deps[1] < 0:
+        inner = builder.scopes[~deps[1]].outputs
+        name = inner[0][0] if inner and inner[0][0] >= 0 else -1
     if frame.anchor is not None:
         builder.anchors[frame.number, len(outputs)] = frame.anchor
     outputs.append([name, deps, None])

@@ -41,7 +41,13 @@ def add_source(frame: Frame, node: Any, using: Any = None) -> None:
     elif kind is exp.Values:
         _add_values(frame, node, using)
     elif kind in (exp.Select, exp.Union, exp.Except, exp.Intersect):
-        _attach(frame, SCOPE, frame.builder.compile_query(frame.builder, node, frame.scope.parent, frame.ctes), None, using)
+        _attach(
+            frame,
+            SCOPE,
+            frame.builder.compile_query(frame.builder, node, frame.scope.parent, frame.ctes),
+            None,
+            using,
+        )
     else:
         _add_function(frame, node, node.args.get("alias"), using)
     for join in node.args.get("joins") or ():
@@ -56,7 +62,9 @@ def add_join(frame: Frame, join: Any) -> None:
     using: Any = None
     names = args.get("using")
     if names:
-        using = [frame.builder.ident(name.args["this"] if type(name) is exp.Column else name) for name in names]
+        using = [
+            frame.builder.ident(name.args["this"] if type(name) is exp.Column else name) for name in names
+        ]
     elif args.get("method") == "NATURAL":
         using = True
     elif args.get("kind") in ("SEMI", "ANTI"):
@@ -170,11 +178,14 @@ def _without_partition(builder: Builder, parts: list[Name]) -> list[Name]:
 def _temp(builder: Builder, key: str) -> int:
     """The scope that stands for a table of this text: what was written to it so far."""
     writers = builder.temps[key]
+    for _, _, reads in writers:
+        for table in reads:
+            builder.read(table)
     if len(writers) == 1 and writers[0][1] is None:
         return writers[0][0]
     number, scope = builder.open(UNION, -1)
     scope.flags |= BY_NAME
-    scope.sources = [[-1, SCOPE, writer, columns, None] for writer, columns in writers]
+    scope.sources = [[-1, SCOPE, writer, columns, None] for writer, columns, _ in writers]
     return builder.close(number)
 
 
@@ -184,9 +195,13 @@ def _add_subquery(frame: Frame, node: Any, using: Any, *, lateral: bool, alias: 
     this = args["this"]
     builder = frame.builder
     pivots = args.get("pivots")
-    if type(this) is exp.Table and alias is None and not pivots and not args.get("with_"):
-        add_source(frame, this, using)  # a parenthesised join
-        return
+    if alias is None and not pivots and not args.get("with_"):
+        inner = this
+        while type(inner) is exp.Subquery:
+            inner = inner.args["this"]
+        if type(inner) is exp.Table:
+            add_source(frame, this, using)  # a parenthesised join
+            return
     parent = frame.number if lateral else frame.scope.parent
     number = builder.compile_query(builder, node, parent, frame.ctes)
     if pivots:
@@ -211,8 +226,41 @@ def _add_path(frame: Frame, parts: list[Name], alias: Any, using: Any) -> None:
     _finish_function(frame, inner, deps, alias, using, None, names[-1])
 
 
+def _add_window_table(frame: Frame, call: Any, alias: Any, using: Any) -> bool:
+    """Flink's TUMBLE, HOP, CUMULATE and SESSION: the table's columns, and those of the window."""
+    if type(call) is not exp.Anonymous or str(call.this).upper() not in (
+        "TUMBLE",
+        "HOP",
+        "CUMULATE",
+        "SESSION",
+    ):
+        return False
+    arguments = [
+        a.args["expression"] if type(a) is exp.Kwarg else a for a in call.args.get("expressions") or ()
+    ]
+    tables = [argument for argument in arguments if type(argument) in (exp.Subquery, exp.Select)]
+    if not tables:
+        return False
+    inner = Frame(frame.builder, SELECT, frame.number, frame.ctes)
+    add_source(inner, tables[0])
+    times: list[int] = []
+    for argument in arguments:
+        if type(argument) is exp.Anonymous and str(argument.this).upper() == "DESCRIPTOR":
+            collect(inner, argument, VALUE, times)
+    inner.scope.outputs.append([-2, [], [], [], []])
+    for name in ("window_start", "window_end", "window_time"):
+        inner.scope.outputs.append([frame.builder.name(name), times, None])
+    _attach(frame, SCOPE, inner.close(), alias, using)
+    return True
+
+
 def _add_function(frame: Frame, node: Any, alias: Any, using: Any) -> None:
     """A table function: each of its columns depends on all of its arguments."""
+    call = node.args.get("this") if type(node) is exp.TableFromRows else node
+    if type(call) is exp.Anonymous and str(call.this).upper() == "TABLE" and call.args.get("expressions"):
+        call = call.args["expressions"][0]
+    if _add_window_table(frame, call, alias, using):
+        return
     inner = Frame(frame.builder, SELECT, frame.number, frame.ctes)
     deps: list[int] = []
     for item in node if isinstance(node, list) else [node]:

@@ -8,8 +8,9 @@ from typing import Any
 from sqlglot import exp
 
 from lineage.sql.builder import Builder, Ctes, Frame, Name
+from lineage.sql.commands import Inner, Moves, Renames, Unload, is_path, read_command
 from lineage.sql.expressions import dependencies
-from lineage.sql.program import CLAUSES, SELECT, UNION
+from lineage.sql.program import CLAUSES, SELECT, TABLE, UNION, StatementProgram
 from lineage.sql.queries import SET_OPERATIONS, add_ctes, compile_query
 from lineage.sql.sources import add_clause, add_join, add_source, parts_key, table_parts
 
@@ -27,7 +28,7 @@ def compile_statement(builder: Builder, node: Any) -> None:
     if handler is not None:
         handler(builder, node)
     elif isinstance(node, exp.Command):
-        raise Unsupported(f"{str(node.this).upper()} is not understood")
+        _command(builder, node)
     else:
         builder.statement.kind = type(node).__name__.lower()
 
@@ -53,11 +54,11 @@ def _fill_new(
     key = parts_key(builder, parts)
     if temporary:
         if query is not None:
-            builder.temps[key] = [(query, columns)]
+            builder.temps[key] = [(query, columns, _reads_of_temp(builder))]
         else:
             number, scope = builder.open(SELECT if columns else UNION, -1)
             scope.outputs = [[column, [], None] for column in columns or ()]
-            builder.temps[key] = [(builder.close(number), None)]
+            builder.temps[key] = [(builder.close(number), None, [])]
         return
     builder.temps.pop(key, None)
     table = builder.table(parts)
@@ -66,6 +67,15 @@ def _fill_new(
         builder.statement.flows.append([table, columns, query, columns is not None])
     elif columns:
         builder.statement.columns.append([table, columns])
+
+
+def _reads_of_temp(builder: Builder) -> list[int]:
+    """What the statement read for a table of this text: it counts where that table is used."""
+    statement = builder.statement
+    reads = statement.reads
+    if not statement.writes:
+        statement.reads = []
+    return reads
 
 
 def _target(builder: Builder, node: Any) -> tuple[list[Name], list[int] | None]:
@@ -81,7 +91,9 @@ def _target(builder: Builder, node: Any) -> tuple[list[Name], list[int] | None]:
     return (table_parts(builder, node) if type(node) is exp.Table else []), columns or None
 
 
-def _flow(builder: Builder, parts: list[Name], columns: list[int] | None, scope: int, by_position: bool) -> None:
+def _flow(
+    builder: Builder, parts: list[Name], columns: list[int] | None, scope: int, by_position: bool
+) -> None:
     """The scope's outputs go into a table that exists."""
     key = parts_key(builder, parts)
     writers = builder.temps.get(key)
@@ -89,9 +101,9 @@ def _flow(builder: Builder, parts: list[Name], columns: list[int] | None, scope:
         if columns is None and by_position and builder.scopes[writers[0][0]].outputs:
             given = [output[0] for output in builder.scopes[writers[0][0]].outputs]
             columns = given if min(given) >= 0 else None
-        writers.append((scope, columns))
+        writers.append((scope, columns, _reads_of_temp(builder)))
         return
-    table = builder.table(parts)
+    table = builder.file(parts[0][0]) if is_path(parts[0][0]) else builder.table(parts)
     builder.write(table)
     builder.statement.flows.append([table, columns, scope, by_position])
 
@@ -146,7 +158,10 @@ def _insert(builder: Builder, node: Any) -> None:
 
 def _insert_into(builder: Builder, node: Any, ctes: Ctes) -> None:
     args = node.args
-    parts, columns = _target(builder, args.get("this"))
+    this = args.get("this")
+    parts, columns = _target(builder, this)
+    if type(this) is exp.Directory and is_path(this.name):
+        parts = [(this.name, True)]
     query = args.get("expression")
     number = compile_query(builder, query, -1, ctes) if type(query) in _QUERIES else None
     if not parts:
@@ -229,15 +244,15 @@ def _update(builder: Builder, node: Any) -> None:
     frame = Frame(builder, SELECT, -1, ctes)
     from_ = args.get("from_")
     others = [from_.args["this"]] if from_ is not None else []
-    aliased = _aliased(builder, args["this"], [*others, *([args["this"]] if args["this"].args.get("joins") else [])])
+    aliased = _aliased(
+        builder, args["this"], [*others, *([args["this"]] if args["this"].args.get("joins") else [])]
+    )
     if aliased is None:
         parts = _add_target(builder, frame, args["this"])
     else:
         parts = table_parts(builder, aliased)
     for other in others:
         add_source(frame, other)
-    if aliased is not None:
-        _forget_read(builder, parts)
     _set_items(frame, args.get("expressions") or [])
     add_clause(frame, WHERE, args.get("where"))
     _flow(builder, parts, None, frame.close(), False) if parts else frame.close()
@@ -355,11 +370,8 @@ def _drop(builder: Builder, node: Any) -> None:
 
 
 def _truncate(builder: Builder, node: Any) -> None:
+    """It empties a table: no data flows."""
     builder.statement.kind = "truncate"
-    for table in node.args.get("expressions") or ():
-        parts = table_parts(builder, table) if type(table) is exp.Table else []
-        if parts and parts_key(builder, parts) not in builder.temps:
-            builder.write(builder.table(parts))
 
 
 def _use(builder: Builder, node: Any) -> None:
@@ -376,7 +388,9 @@ def _use(builder: Builder, node: Any) -> None:
 
 
 # In these a database has no schemas within: USE names what stands right before the table.
-_TWO_LEVELS = frozenset({"mysql", "hive", "spark", "databricks", "clickhouse", "doris", "starrocks", "", "athena"})
+_TWO_LEVELS = frozenset(
+    {"mysql", "hive", "spark", "databricks", "clickhouse", "doris", "starrocks", "", "athena"}
+)
 
 
 def _set_default(builder: Builder, parts: list[Name], word: str) -> None:
@@ -384,6 +398,8 @@ def _set_default(builder: Builder, parts: list[Name], word: str) -> None:
         builder.default_database, builder.default_schema = parts[-2], parts[-1]
     elif word == "CATALOG" or (word == "DATABASE" or not word) and builder.dialect not in _TWO_LEVELS:
         builder.default_database, builder.default_schema = parts[0], None
+    elif builder.default_database and builder.dialect == "":
+        builder.default_database = parts[0]
     else:
         builder.default_schema = parts[0]
 
@@ -393,7 +409,10 @@ def _set(builder: Builder, node: Any) -> None:
     builder.statement.kind = "set"
     for item in node.args.get("expressions") or ():
         this = item.args.get("this")
-        if type(this) not in (exp.EQ, exp.PropertyEQ) or this.args["this"].name.lower() not in ("search_path", "schema"):
+        if type(this) not in (exp.EQ, exp.PropertyEQ) or this.args["this"].name.lower() not in (
+            "search_path",
+            "schema",
+        ):
             continue
         value = this.args["expression"]
         name = value.args["expressions"][0] if type(value) is exp.Tuple else value
@@ -433,45 +452,128 @@ def _alter(builder: Builder, node: Any) -> None:
             other = table_parts(builder, action.args["this"])
             if len(other) == 1:
                 other = [*parts[:-1], *other]
-            _rename(builder, node.args["this"], parts, other)
+            _rename(builder, parts, other)
         elif type(action) is exp.SwapTable:
-            other = table_parts(builder, action.args["this"])
-            _rename(builder, node.args["this"], parts, other)
-            _rename(builder, action.args["this"], other, parts)
+            _swap(builder, parts, table_parts(builder, action.args["this"]))
         else:
-            builder.write(builder.table(parts))
+            table = builder.table(parts)
+            builder.write(table)
+            builder.statement.columns.append([table, None])
 
 
-def _rename(builder: Builder, node: Any, old: list[Name], new: list[Name]) -> None:
+def _rename(builder: Builder, old: list[Name], new: list[Name]) -> None:
+    """The same table under another name: what this text wrote to the old one, it wrote to the new one."""
+    builder.statement.kind = "rename"
     writers = builder.temps.pop(parts_key(builder, old), None)
     if writers is not None:
         builder.temps[parts_key(builder, new)] = writers
         return
-    builder.statement.kind = "rename"
-    number = compile_query(builder, exp.Table(**{k: v for k, v in node.args.items() if k in ("this", "db", "catalog")}), -1, {})
-    table = builder.table(new)
-    builder.write(table)
-    builder.statement.flows.append([table, None, number, False])
+    if not any(_makes(builder, statement, old) for statement in builder.statements):
+        return
+    before, after = builder.table(old), builder.table(new)
+    for statement in builder.statements:
+        statement.reads = [after if table == before else table for table in statement.reads]
+        statement.writes = [after if table == before else table for table in statement.writes]
+        for entry in (*statement.flows, *statement.columns):
+            if entry[0] == before:
+                entry[0] = after
+
+
+def _makes(builder: Builder, statement: StatementProgram, parts: list[Name]) -> bool:
+    return statement.kind.startswith("create") and builder.table(parts) in statement.writes
+
+
+def _swap(builder: Builder, parts: list[Name], other: list[Name]) -> None:
+    """The table takes over what the other holds."""
+    builder.statement.kind = "swap"
+    _move(builder, other, parts)
+
+
+def _move(builder: Builder, source: list[Name], target: list[Name]) -> None:
+    """All columns of one table go to another."""
+    frame = Frame(builder, SELECT, -1, {})
+    read = builder.table(source)
+    frame.add_source(builder.name(*source[-1]), TABLE, read)
+    frame.scope.outputs.append([-2, [], [], [], []])
+    _flow(builder, target, None, frame.close(), False)
+
+
+def _command(builder: Builder, node: Any) -> None:
+    word = str(node.this).upper()
+    rest = node.args.get("expression")
+    command = read_command(word, rest if isinstance(rest, str) else rest.name if rest is not None else "")
+    builder.statement.kind = word.lower()
+    if isinstance(command, Inner):
+        compile_statement(builder, builder.parse_inner(command.text))
+        if command.explained:
+            builder.statement.kind = "explain"
+    elif isinstance(command, Renames):
+        for old, new in command.pairs:
+            _rename(builder, old, new)
+    elif isinstance(command, Moves):
+        _move(builder, command.source, command.target)
+    elif isinstance(command, Unload):
+        number = compile_query(builder, builder.parse_inner(command.query), -1, {})
+        _flow(builder, [(command.path, True)], None, number, False)
+    else:
+        raise Unsupported(f"{word} is not understood")
 
 
 def _copy(builder: Builder, node: Any) -> None:
-    """COPY INTO a table, or from one to a file."""
+    """COPY INTO a table from files or a query, or from a table or query to files."""
     builder.statement.kind = "copy"
     this = node.args.get("this")
+    files = node.args.get("files") or []
     if type(this) is exp.Subquery:
-        builder.statement.flows.append([-1, None, compile_query(builder, this, -1, {}), False])
+        number = compile_query(builder, this, -1, {})
+        _write_files(builder, files, number)
         return
     parts, columns = _target(builder, this)
-    if not parts or parts[0][0][:1] == "@":
+    if not parts:
         return
-    table = builder.table(parts)
-    if node.args.get("kind"):
-        builder.write(table)
-        for source in node.args.get("files") or ():
-            if type(source) is exp.Subquery:
-                builder.statement.flows.append([table, columns, compile_query(builder, source, -1, {}), True])
-    else:
-        builder.read(table)
+    if not node.args.get("kind"):
+        builder.read(builder.table(parts))
+        _write_files(builder, files, None)
+        return
+    builder.write(builder.table(parts))
+    for source in files:
+        if type(source) is exp.Subquery:
+            number = compile_query(builder, source, -1, {})
+            builder.statement.flows.append([builder.table(parts), columns, number, True])
+        else:
+            _read_file(builder, source)
+
+
+def _path(node: Any) -> str:
+    """The path that a node names, "" if it is none."""
+    while type(node) is exp.Table:
+        node = node.args.get("this")
+    text = node.name if isinstance(node, exp.Expr) else ""
+    return text if is_path(text) else ""
+
+
+def _read_file(builder: Builder, node: Any) -> None:
+    path = _path(node)
+    if path:
+        builder.read(builder.file(path))
+
+
+def _write_files(builder: Builder, files: list[Any], query: int | None) -> None:
+    paths = [path for path in map(_path, files) if path]
+    for path in paths:
+        builder.write(builder.file(path))
+    if query is not None:
+        target = builder.file(paths[0]) if paths else -1
+        builder.statement.flows.append([target, None, query, False])
+
+
+def _load(builder: Builder, node: Any) -> None:
+    """Hive's LOAD DATA INPATH ... INTO TABLE."""
+    builder.statement.kind = "load"
+    _read_file(builder, node.args.get("inpath"))
+    parts, _ = _target(builder, node.args["this"])
+    if parts:
+        builder.write(builder.table(parts))
 
 
 def _nested(builder: Builder, node: Any) -> None:
@@ -505,6 +607,7 @@ _HANDLERS: dict[type, Callable[[Builder, Any], None]] = {
     exp.Cache: _cache,
     exp.Alter: _alter,
     exp.Copy: _copy,
+    exp.LoadData: _load,
     exp.Describe: _delegate("describe"),
     exp.Export: _delegate("export"),
     exp.Block: _nested,

@@ -11,7 +11,8 @@ import re
 UNKNOWN = "ª"
 
 _TEMPLATE = re.compile(
-    r"\{\{(?P<expression>.*?)\}\}|\{%-?\s*(?P<tag>\w+).*?%\}|\{#.*?#\}|\$\{(?P<variable>[^{}]*)\}|%\(\w+\)s", re.S
+    r"\{\{(?P<expression>.*?)\}\}|\{%-?\s*(?P<tag>\w+).*?%\}|\{#.*?#\}|\$\{(?P<variable>[^{}]*)\}|%\(\w+\)s",
+    re.S,
 )
 _SUSPECT = re.compile(r"\{[{%#]|\$\{|%\(")
 _GO = re.compile(r"^[ \t]*GO(?:[ \t]+\d+)?[ \t]*;?[ \t]*$", re.I | re.M)
@@ -65,7 +66,11 @@ def _replacement(match: re.Match[str], before: str, after: str) -> str:
     if ref:
         name = ".".join(a or b for a, b in _STRING.findall(ref.group("args")))
         return _fit(name, text)
-    if (before[-1:].isalnum() or before[-1:] in ("_", '"', "`", "[", "'", "-", "$")) or after.isalnum() or after in ("_", "."):
+    if (
+        (before[-1:].isalnum() or before[-1:] in ("_", '"', "`", "[", "'", "-", "$"))
+        or after.isalnum()
+        or after in ("_", ".")
+    ):
         return _fill(text)
     if _STATEMENT_START.search(before) and expression:
         return _blank(text)

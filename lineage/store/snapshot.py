@@ -192,6 +192,10 @@ class Snapshots:
         before = [h for h in self.headers(connection) if h.complete and h.partition <= partition]
         return dict(before[-1].state) if before else {}
 
+    def forget(self, connection: str) -> None:
+        """Deletes all that is stored of a connection; maintenance removes the files."""
+        self.table.delete_scope(connection)
+
     def commit(
         self, header: SnapshotHeader, rows: pa.Table, *, keep_missing: bool = False, max_drop: float | None = None
     ) -> tuple[SnapshotHeader, bool]:

@@ -110,6 +110,10 @@ class ContentTable:
 
         return self.commit(attempt)
 
+    def delete_scope(self, scope: str) -> None:
+        """Deletes every row of a scope in one commit."""
+        self.commit(lambda: self.delta().delete(f"scope = {_text(scope)}"))
+
     def commit(self, attempt: Callable[[], T]) -> T:
         """Runs `attempt`, again when its commit was lost to another writer, each time on the reopened table."""
         deadline = time.monotonic() + COMMIT_DEADLINE_S

@@ -92,7 +92,8 @@ def test_two_scripts_at_once_do_not_see_each_other(script, tmp_path, missing):
 
     if "isolate processes" in missing:
         pytest.skip("this kernel does not let us hide it, and check says so")
-    head = "import os, sys, time\nfrom secodadk import *\nclass One(SecodaIntegration):\n    def extract(self):\n"
+    head = "import os, sys, time\nfrom secodadk import *\n"
+    head += "class One(SecodaIntegration):\n    def extract(self):\n"
     indent = lambda text: "".join(f"        {line}\n" for line in text.splitlines())  # noqa: E731
     keeper = script(
         head + indent("open('secret', 'w').write(self.credentials['mine'])\ntime.sleep(3)"), "a/keeper.py"
@@ -114,7 +115,7 @@ def test_the_environment_is_its_own(host, monkeypatch):
     assert set(eval(found.log[0].removeprefix("one.py: "))) <= known
 
 
-def test_there_is_no_network_but_the_verbs(host, missing, in_turn=None):
+def test_there_is_no_network_but_the_verbs(host, missing):
     if "isolate network" in missing:
         pytest.skip("this kernel does not let us enforce it, and check says so")
     import socket
@@ -138,6 +139,9 @@ def test_a_script_gains_no_rights(host, missing):
     if "isolate user" in missing:
         pytest.skip("it runs as headwater's user here, and check says so")
     found = host(
-        "print(os.getuid() != 0, os.getgroups(), 'CapEff:\\t0000000000000000' in open('/proc/self/status').read())"
+        """
+        status = open("/proc/self/status").read()
+        print(os.getuid() != 0, os.getgroups(), "CapEff:\\t0000000000000000" in status)
+        """
     )
     assert found.log == ["one.py: True [] True"]

@@ -137,7 +137,8 @@ def test_when_headwater_is_killed_the_script_ends_too(script, tmp_path):
         from secodadk import *
         class One(SecodaIntegration):
             def extract(self):
-                subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "{mark}"], start_new_session=True)
+                sleep = [sys.executable, "-c", "import time; time.sleep(600)", "{mark}"]
+                subprocess.Popen(sleep, start_new_session=True)
                 print("started")
                 time.sleep(600)
         """

@@ -300,8 +300,8 @@ def test_a_proxy_gets_the_requests(in_turn, answer, client):
 def test_a_certificate_is_trusted_by_ca_file_only(in_turn, answer, client, tmp_path):
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     subprocess.run(
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
-        f" -keyout {key} -out {cert}".split(),
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+        f" -addext subjectAltName=IP:127.0.0.1 -keyout {key} -out {cert}".split(),
         check=True,
         capture_output=True,
     )

@@ -3,7 +3,7 @@
 Scripts star-import this package, so it also has the typing names that come along with the real one.
 """
 
-import warnings
+import warnings as _warnings
 from datetime import datetime  # noqa: F401 - this and the next: part of what a star import gives
 from typing import Annotated, List, Literal, Optional, Union  # noqa: UP035, F401
 
@@ -15,8 +15,8 @@ from connectors import model as _model
 
 _CHANGEABLE = _ConfigDict(frozen=False)
 
-with warnings.catch_warnings():
-    warnings.filterwarnings("ignore", message='Field name "schema"', category=UserWarning)
+with _warnings.catch_warnings():
+    _warnings.filterwarnings("ignore", message='Field name "schema"', category=UserWarning)
 
     class Resource(_model.Resource):
         """A catalogue entry."""

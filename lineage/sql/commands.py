@@ -1,0 +1,85 @@
+"""Statements of which the parser knows the first word only, read by their shape."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from lineage.sql.builder import Name
+
+_PART = r'(?:"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|[\w$#@]+)'
+_TABLE = rf"{_PART}(?:\s*\.\s*{_PART})*"
+_UNLOAD = re.compile(
+    r"^\s*\(\s*(?:'(?P<text>(?:[^']|'')*)'|\$\$(?P<dollar>.*?)\$\$|(?P<plain>.*))\s*\)\s*to\s*'(?P<to>[^']*)'",
+    re.I | re.S,
+)
+_STATEMENT = re.compile(r"\b(?:select|with|insert|update|delete|merge|create)\b", re.I)
+_RENAME = re.compile(rf"({_TABLE})\s+to\s+({_TABLE})", re.I)
+_APPEND = re.compile(rf"^\s*table\s+({_TABLE})\s+append\s+from\s+({_TABLE})", re.I)
+_EXCHANGE = re.compile(
+    rf"^\s*table\s+({_TABLE})\s+exchange\s+partition\b.*?\bwith\s+table\s+({_TABLE})", re.I | re.S
+)
+
+
+class Renames(NamedTuple):
+    """RENAME TABLE old TO new, ..."""
+
+    pairs: list[tuple[list[Name], list[Name]]]
+
+
+class Moves(NamedTuple):
+    """All rows of one table go to another."""
+
+    source: list[Name]
+    target: list[Name]
+
+
+class Unload(NamedTuple):
+    """A query's rows go to files."""
+
+    query: str
+    path: str
+
+
+class Inner(NamedTuple):
+    """Another statement, perhaps only explained."""
+
+    text: str
+    explained: bool
+
+
+def read_command(word: str, rest: str) -> Inner | Renames | Moves | Unload | None:
+    """What a command does, or None when it is not one of those known."""
+    if word == "REPLACE":
+        return Inner("INSERT " + rest, False)
+    if word == "EXPLAIN":
+        start = _STATEMENT.search(rest)
+        return Inner(rest[start.start() :], True) if start else None
+    if word == "RENAME" and rest.lstrip()[:5].lower() == "table":
+        return Renames([(names(old), names(new)) for old, new in _RENAME.findall(rest.lstrip()[5:])])
+    if word == "ALTER":
+        moved = _APPEND.match(rest) or _EXCHANGE.match(rest)
+        return Moves(names(moved.group(2)), names(moved.group(1))) if moved else None
+    if word == "UNLOAD":
+        found = _UNLOAD.match(rest)
+        if found:
+            text = found.group("text")
+            query = (
+                text.replace("''", "'") if text is not None else found.group("dollar") or found.group("plain")
+            )
+            return Unload(query, found.group("to"))
+    return None
+
+
+def names(text: str) -> list[Name]:
+    """The parts of a dotted name, outermost first."""
+    out: list[Name] = []
+    for part in re.findall(_PART, text):
+        quoted = part[0] in '"`['
+        out.append((part[1:-1].replace('""', '"') if quoted else part, quoted))
+    return out
+
+
+def is_path(text: Any) -> bool:
+    """Whether a string names a file rather than a table."""
+    return isinstance(text, str) and ("://" in text or text[:1] in ("/", "@"))

@@ -1,0 +1,96 @@
+"""Tokens put into a form that the parser knows, where a dialect says the same in its own way.
+
+Each rewrite looks at the text first, so that what does not need it pays a search for a word.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sqlglot.tokens import TokenType
+
+from lineage.sql.budget import close_joins
+
+_COMPOUND = re.compile(r"[-+*/%&|^]=")
+_OPERATORS = frozenset({"+", "-", "*", "/", "%", "&", "|", "^"})
+_WINDOW_TABLE = re.compile(r"\bdescriptor\s*\(", re.I)
+_WITHIN = re.compile(r"\)\s*within\s+interval\b", re.I)
+
+
+def rewrite(sql: str, tokens: list[Any]) -> list[Any]:
+    """The statement's tokens, made readable to the parser."""
+    first = tokens[0]
+    if first.text.upper() == "REPLACE" and len(tokens) > 2:  # MySQL, SQLite: REPLACE [INTO] t
+        tokens = [_token(TokenType.INSERT, "INSERT", first), *tokens[1:]]
+    if "=" in sql and _COMPOUND.search(sql):
+        tokens = _without_compound_assignments(tokens)
+    if _WINDOW_TABLE.search(sql):
+        tokens = _with_table_arguments(tokens)
+    if _WITHIN.search(sql):
+        tokens = _without_within(tokens)
+    return close_joins(sql, tokens)
+
+
+def _token(kind: TokenType, text: str, at: Any) -> Any:
+    return at.__class__(kind, text, at.line, at.col, at.start, at.end, [])
+
+
+def _without_compound_assignments(tokens: list[Any]) -> list[Any]:
+    """T-SQL: `SET a += b` reads as `SET a = b`."""
+    if tokens[0].token_type is not TokenType.UPDATE:
+        return tokens
+    return [
+        token
+        for token, after in zip(tokens, [*tokens[1:], tokens[-1]], strict=True)
+        if not (
+            token.text in _OPERATORS and after.token_type is TokenType.EQ and after.start == token.end + 1
+        )
+    ]
+
+
+def _with_table_arguments(tokens: list[Any]) -> list[Any]:
+    """Flink: `TUMBLE(TABLE t, ...)` reads as `TUMBLE((SELECT * FROM t), ...)`."""
+    out: list[Any] = []
+    place = 0
+    while place < len(tokens):
+        token = tokens[place]
+        place += 1
+        inside = out and (out[-1].token_type in (TokenType.L_PAREN, TokenType.COMMA) or out[-1].text == "=>")
+        if token.token_type is not TokenType.TABLE or not inside or tokens[place : place + 1] == []:
+            out.append(token)
+            continue
+        if tokens[place].token_type is TokenType.L_PAREN:  # TABLE(function(...))
+            out.append(token)
+            continue
+        end = place + 1
+        while end + 1 < len(tokens) and tokens[end].token_type is TokenType.DOT:
+            end += 2
+        out += [
+            _token(TokenType.L_PAREN, "(", token),
+            _token(TokenType.SELECT, "SELECT", token),
+            _token(TokenType.STAR, "*", token),
+            _token(TokenType.FROM, "FROM", token),
+            *tokens[place:end],
+            _token(TokenType.R_PAREN, ")", tokens[end - 1]),
+        ]
+        place = end
+    return out
+
+
+def _without_within(tokens: list[Any]) -> list[Any]:
+    """Flink: PATTERN (...) WITHIN INTERVAL '1' HOUR; the limit says nothing of columns."""
+    out: list[Any] = []
+    place = 0
+    while place < len(tokens):
+        token = tokens[place]
+        if (
+            token.text.upper() == "WITHIN"
+            and place + 3 < len(tokens)
+            and tokens[place + 1].text.upper() == "INTERVAL"
+        ):
+            place += 4
+            continue
+        out.append(token)
+        place += 1
+    return out

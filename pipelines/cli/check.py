@@ -1,0 +1,76 @@
+"""`headwater check`: is the project sound, and does each connection work?"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from pipelines.cli.console import json_option, out_json, project_of, rich_console
+
+if TYPE_CHECKING:
+    from connectors.model import CheckResult
+    from pipelines.project import Project
+
+
+@click.command("check")
+@click.argument("names", nargs=-1)
+@json_option
+@click.pass_context
+def command(ctx: click.Context, names: Sequence[str], as_json: bool) -> int:
+    """Validate headwater.yaml and try each connection (or NAMES), capability by capability."""
+    project = project_of(ctx)
+    for name in names:
+        if name not in project.connections:
+            raise click.UsageError(f"no connection is named {name}; there are {', '.join(project.connections)}")
+    chosen = list(dict.fromkeys(names)) or list(project.connections)
+    results = {name: _check(project, name) for name in chosen}
+    ok = all(result.ok for found in results.values() for result in found)
+    if as_json:
+        out_json({"ok": ok, "connections": {name: [asdict(r) for r in found] for name, found in results.items()}})
+        return 0 if ok else 1
+    from rich.markup import escape
+
+    console = rich_console()
+    for name, found in results.items():
+        console.print(f"[bold]{name}[/bold]")
+        for result in found:
+            mark = "[green]ok[/green]    " if result.ok else "[red]failed[/red]"
+            hint = f" ({result.hint})" if result.hint else ""
+            console.print(f"  {mark}  {escape(result.capability)}  {escape(result.message + hint)}")
+    return 0 if ok else 1
+
+
+def _check(project: Project, name: str) -> list[CheckResult]:
+    from datetime import UTC, datetime
+
+    from connectors import Window
+    from connectors.errors import HeadwaterError
+    from connectors.model import CheckResult
+    from lineage.store import SnapshotWriter
+    from pipelines.extract import describe
+    from pipelines.project import open_connector, resolve_connection
+
+    try:
+        resolved = resolve_connection(project, name)
+    except HeadwaterError as error:
+        return [CheckResult("configuration", False, error.message, error.hint)]
+    found = [CheckResult("configuration", True)]
+    now = datetime.now(UTC)
+    connector = open_connector(
+        project,
+        resolved,
+        window=Window("check", now, now),
+        ingest=SnapshotWriter(None),
+        log=logging.getLogger("headwater.check"),
+    )
+    try:
+        found += connector.check()
+    except Exception as error:  # whatever a connector raises is that connection's fault, shown as such
+        found.append(CheckResult("check", False, resolved.redact(describe(error))))
+    finally:
+        connector.context.http.close()
+    return found

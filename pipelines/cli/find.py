@@ -1,0 +1,41 @@
+"""`headwater find`: resources by words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from pipelines.cli.console import json_option, out, out_json, project_of, rich_console
+
+
+@click.command("find")
+@click.argument("words", nargs=-1, required=True)
+@click.option("--limit", default=50, show_default=True, help="At most so many.")
+@click.option("--as-of", metavar="KEY", help="In the graph of this partition.")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, words: Sequence[str], limit: int, as_of: str | None, as_json: bool) -> int:
+    """Resources that hold every one of WORDS in their name, id, description, owners, tags or columns."""
+    project = project_of(ctx)
+    from lineage import open_store
+
+    graph = open_store(project.storage, project.storage_options).graph(as_of)
+    found = graph.find(words, limit=limit)
+    if as_json:
+        out_json(found)
+        return 0
+    if not found:
+        out("nothing found")
+        return 1
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("id", "kind", "description"):
+        table.add_column(column, no_wrap=column != "description")
+    for one in found:
+        kind = str(one.get("native_type") or one["entity_type"])
+        table.add_row(escape(one["id"]), escape(kind), escape(str(one.get("description") or "")))
+    rich_console().print(table)
+    return 0
