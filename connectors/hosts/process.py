@@ -31,7 +31,8 @@ from connectors.hosts.channel import TooLong, pack, unpack
 
 _SANDBOX = Path(__file__).with_name("sandbox.py")
 _ROOT = Path(connectors.__file__).resolve().parent
-_LINE_BYTES = 4096
+_LINE_BYTES = 65536
+_SHOWN = 2000  # characters of a line
 _LOG_LINES = 10_000
 _GRACE_S = 5.0
 # What a program may need from the environment; everything else stays out.
@@ -230,13 +231,17 @@ class HostedProcess:
         return thread
 
     def _log_lines(self, stream: IO[bytes]) -> None:
-        lines = 0
+        lines, whole = 0, True
         for raw in iter(lambda: stream.readline(_LINE_BYTES), b""):
             self._output += len(raw)
             if self._output > self._limits.output_bytes:
                 self._overflow.set()
+            # Masked before it is cut: half a secret would not be recognised. What follows a cut is left out.
+            begins, whole = whole, raw.endswith(b"\n")
+            if not begins or self._overflow.is_set():
                 continue
             line = self._redact(raw.decode("utf-8", "replace").rstrip("\r\n"))
+            line = line if len(line) <= _SHOWN else f"{line[:_SHOWN]}..."
             lines += 1
             self._last.append(line)
             if lines <= _LOG_LINES:

@@ -59,7 +59,8 @@ def main() -> None:
         os.close(fd)
         os._exit(_wait_for(worker))
     _die_with(None)
-    _become(settings, user, private=user is not None or bool(spaces & _NEWUSER))
+    _limit(settings["limits"], missing, private=user is not None or bool(spaces & _NEWUSER))
+    _become(user)
     os.chdir(Path(settings["workdir"]) / "work")
     program = [
         sys.executable,
@@ -219,8 +220,7 @@ def _open_to_all(paths: list[str]) -> bool:
     return all(folder.stat().st_mode & 0o001 for folder in folders)
 
 
-def _become(settings: dict[str, Any], user: int | None, *, private: bool) -> None:
-    limits = settings["limits"]
+def _limit(limits: dict[str, int], missing: dict[str, str], *, private: bool) -> None:
     wanted = {
         resource.RLIMIT_CPU: limits["cpu_s"],
         resource.RLIMIT_AS: limits["memory_bytes"],
@@ -230,11 +230,19 @@ def _become(settings: dict[str, Any], user: int | None, *, private: bool) -> Non
     }
     if private:  # the kernel counts processes of a user: only one of the child's own may be bounded
         wanted[resource.RLIMIT_NPROC] = limits["processes"]
+    else:
+        missing["limits"] = "the number of processes cannot be bounded"
     for what, most in wanted.items():
         _, hard = resource.getrlimit(what)
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         # At the soft limit of CPU a signal says why; the hard one, later, cannot be caught.
-        resource.setrlimit(what, (most, most + 2 if what == resource.RLIMIT_CPU else most))
+        try:
+            resource.setrlimit(what, (most, most + 2 if what == resource.RLIMIT_CPU else most))
+        except (OSError, ValueError) as error:
+            missing["limits"] = str(error)
+
+
+def _become(user: int | None) -> None:
     if user is not None:
         os.setgroups([])
         os.setresgid(user, user, user)

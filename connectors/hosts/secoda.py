@@ -25,10 +25,12 @@ from connectors.model import CheckResult
 _ROOT = Path(connectors.__file__).resolve().parent.parent
 _CHILD = Path(__file__).with_name("secoda_child.py").resolve()
 _UNDER_WAY = 256
+_SHOWN = 4000  # characters of a script's message
 _ISOLATION = {
     "network": "the script reaches the network through its HTTP verbs only",
     "processes": "the script sees no other process, and none of its own outlives it",
     "files": "the script does not see the project's files, nor its user's",
+    "limits": "the script's processes are held to its limits",
     "user": "the script runs as a user of its own",
 }
 
@@ -155,8 +157,9 @@ class SecodaScript(Connector):
         for line in lines:
             self.log.error(line)
         name = Path(self.config.script).name
+        text = redact(str(message.get("message")))
         return ScriptFailed(
-            redact(f"{name} raised {kind}: {message.get('message')}"),
+            f"{name} raised {kind}: {text if len(text) <= _SHOWN else text[:_SHOWN] + '...'}",
             hint=f"at {place}" if place else None,
             type=kind,
             last_lines=lines,

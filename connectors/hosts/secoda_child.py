@@ -139,7 +139,7 @@ def _described(error: BaseException, task: dict[str, Any]) -> dict[str, Any]:
     if isinstance(error, SyntaxError) and error.lineno:
         place = f"{os.path.basename(error.filename or task['script'])}:{error.lineno}"
     lines = [f"{os.path.relpath(f.filename, task['code'])}:{f.lineno}: {f.line}" for f in frames[-5:]]
-    return {"type": type(error).__name__, "message": str(error)[:4000], "place": place, "lines": lines}
+    return {"type": type(error).__name__, "message": str(error)[:1_000_000], "place": place, "lines": lines}
 
 
 if __name__ == "__main__":

@@ -24,12 +24,17 @@ MAX_NAMED = 10
 
 @dataclass(frozen=True)
 class Neighbourhood:
-    """What lies upstream or downstream of a node: each node's distance in hops, and the edges between them."""
+    """What lies upstream or downstream of a node: each node's distance in hops, and the edges between them.
+
+    At column level a way may pass from a table to its columns (upstream, where the whole table is read) or from a
+    column to its table (downstream, likewise); `passed` names, of each node reached so, the one passed from.
+    """
 
     start: str
     direction: Direction
     distances: Mapping[str, int]
     edges: list[dict[str, Any]]
+    passed: Mapping[str, str]
 
 
 class LineageGraph:
@@ -162,9 +167,12 @@ class LineageGraph:
             if reached.distances[a] + 1 == reached.distances[b]:
                 into.setdefault(b, edge)
         way, at = [], last
-        while reached.distances[at] > 0:
-            way.append(into[at])
-            at = into[at]["from"]
+        while at != first:
+            if at in reached.passed:
+                at = reached.passed[at]
+            else:
+                way.append(into[at])
+                at = into[at]["from"]
         return way[::-1]
 
     def explain(self, start: str, end: str) -> list[dict[str, Any]]:
@@ -177,13 +185,24 @@ class LineageGraph:
 
     def columns_of(self, node: str) -> list[str]:
         """The ids of a table's columns."""
-        rows = self.nodes
-        mine = pc.and_(pc.equal(rows["parent_id"], node), pc.equal(rows["entity_type"], "column"))
-        return [str(one) for one in rows.filter(mine)["key"].to_pylist()]
+        return self._columns.get(node, [])
+
+    @cached_property
+    def _table_of(self) -> dict[str, str]:
+        """The table of each column."""
+        rows = self.nodes.filter(pc.equal(self.nodes["entity_type"], "column"))
+        pairs = zip(rows["key"].to_pylist(), rows["parent_id"].to_pylist(), strict=True)
+        return {column: table for column, table in pairs if table}
+
+    @cached_property
+    def _columns(self) -> dict[str, list[str]]:
+        columns: dict[str, list[str]] = {}
+        for column, table in self._table_of.items():
+            columns.setdefault(table, []).append(column)
+        return columns
 
     def _is_column(self, node: str) -> bool:
-        row = self.nodes.filter(pc.equal(self.nodes["key"], node))
-        return bool(row["entity_type"][0].as_py() == "column")
+        return node in self._table_of
 
     @cached_property
     def _table_edges(self) -> pa.Table:
@@ -194,15 +213,10 @@ class LineageGraph:
         """Column edges, and of the resource edges those that no column edge explains."""
         rows = self.edge_rows
         is_column = pc.equal(rows["level"], "column")
-        parent = dict(zip(self.nodes["key"].to_pylist(), self.nodes["parent_id"].to_pylist(), strict=True))
-        kinds = dict(zip(self.nodes["key"].to_pylist(), self.nodes["entity_type"].to_pylist(), strict=True))
-
-        def whole(one: str) -> str:
-            return parent[one] or one if kinds[one] == "column" else one
-
         detailed = rows.filter(is_column)
+        table_of = self._table_of
         explained = {
-            (whole(a), whole(b))
+            (table_of.get(a, a), table_of.get(b, b))
             for a, b in zip(detailed["from_id"].to_pylist(), detailed["to_id"].to_pylist(), strict=True)
         }
         ends = zip(rows["from_id"].to_pylist(), rows["to_id"].to_pylist(), is_column.to_pylist(), strict=True)
@@ -213,17 +227,38 @@ class LineageGraph:
         near, far = ("to_id", "from_id") if direction == "upstream" else ("from_id", "to_id")
         detailed = columns or self._is_column(start)
         rows = self._column_edges if detailed else self._table_edges
-        begin = [start, *(self.columns_of(start) if columns else [])]
-        distances = dict.fromkeys(begin, 0)
-        frontier, hops = begin, 0
+        distances, passed = {start: 0}, {}
+        frontier, hops = [start], 0
+        if columns:
+            frontier += self._pass_on(frontier, "upstream", 0, distances, passed)
         while frontier and (depth is None or hops < depth):
+            if detailed and direction == "downstream":
+                frontier = frontier + self._pass_on(frontier, direction, hops, distances, passed)
             hops += 1
             step = rows.filter(pc.is_in(rows[near], pa.array(frontier, pa.string())))
             frontier = sorted({str(one) for one in step[far].to_pylist()} - distances.keys())
             distances |= dict.fromkeys(frontier, hops)
+            if detailed and direction == "upstream":
+                whole = step.filter(pc.equal(step["level"], "resource"))
+                tables = sorted({str(one) for one in whole[far].to_pylist()} & set(frontier))
+                frontier = frontier + self._pass_on(tables, direction, hops, distances, passed)
         known = pa.array(list(distances), pa.string())
         within = rows.filter(pc.and_(pc.is_in(rows["from_id"], known), pc.is_in(rows["to_id"], known)))
-        return Neighbourhood(start, direction, distances, self.edges(within))
+        return Neighbourhood(start, direction, distances, self.edges(within), passed)
+
+    def _pass_on(
+        self, nodes: list[str], direction: Direction, hops: int, distances: dict[str, int], passed: dict[str, str]
+    ) -> list[str]:
+        """From tables to their columns (upstream) or from columns to their tables; those that are new."""
+        pairs = (
+            [(column, node) for node in nodes for column in self.columns_of(node)]
+            if direction == "upstream"
+            else [(self._table_of[node], node) for node in nodes if node in self._table_of]
+        )
+        new = {to: node for to, node in pairs if to not in distances}
+        distances |= dict.fromkeys(new, hops)
+        passed |= new
+        return list(new)
 
     # -- JSON
 

@@ -52,7 +52,7 @@ class _StatementBinder:
         return Binding(self.program.dialect, tuple(statements), self.program.errors)
 
     def _stored_columns(self, table: int) -> Sequence[str] | None:
-        defined = self._defined.get(self._table_key(table))
+        defined = self._defined.get(self._table_key(table)) if self._defined else None
         return defined if defined is not None else self.catalogue.get(self.tables[table])
 
     def _table_key(self, table: int) -> tuple[str, ...]:
@@ -69,7 +69,7 @@ class _StatementBinder:
                 self._define(table, outputs)
         for table, names in statement.columns:
             self._set_columns(
-                table, [self.binder.names[n].text for n in names] if names is not None else None
+                table, [self.program.identifier(n).text for n in names] if names is not None else None
             )
         reached = [self._reachable(flow[2]) for flow in statement.flows]
         return StatementBinding(
@@ -86,11 +86,11 @@ class _StatementBinder:
     def _outputs(
         self, table: int, columns: list[int] | None, scope: int, by_position: bool
     ) -> tuple[Output, ...]:
-        result = self.binder.results[scope]
+        result, identifier = self.binder.results[scope], self.program.identifier
         items = result.items if result is not None else []
-        names: list[Identifier] | None = None
+        names: list[Any] | None = None
         if columns is not None:
-            names = [self.binder.names[column] for column in columns]
+            names = columns
         elif by_position and table >= 0:
             target = self.binder.table(table)
             if target.known:
@@ -105,16 +105,16 @@ class _StatementBinder:
             _, name, ups, text = item
             if names is not None and place < len(names):
                 name = names[place]
-            outputs.append(
-                Output(place, name, self._upstreams(ups), text, name is not None and name.text == "*")
-            )
+            shown = identifier(name) if name is not None else None
+            is_star = shown is not None and shown.text == "*"
+            outputs.append(Output(place, shown, self._upstreams(ups), text, is_star))
         return tuple(outputs)
 
     def _upstreams(self, ups: Ups) -> tuple[Upstream, ...]:
-        columns, tables = self.binder.registry.columns, self.tables
+        columns, tables, identifier = self.binder.registry.columns, self.tables, self.program.identifier
         return tuple(
             [
-                Upstream(tables[table] if table >= 0 else None, name, _WAYS[ways])
+                Upstream(tables[table] if table >= 0 else None, identifier(name), _WAYS[ways])
                 for (table, name), ways in [(columns[column], ways) for column, ways in ups.items()]
             ]
         )
@@ -152,13 +152,14 @@ class _StatementBinder:
         return sorted(seen)
 
     def _indirect(self, flows: list[Flow], reached: list[list[int]]) -> tuple[Indirect, ...]:
-        columns, tables = self.binder.registry.columns, self.tables
+        columns, tables, identifier = self.binder.registry.columns, self.tables, self.program.identifier
         out: dict[Indirect, None] = {}
         for flow, numbers in zip(flows, reached, strict=True):
             for number in numbers:
                 for clause, ups in self.binder.clauses[number]:
                     for column in ups:
-                        table, name = columns[column]
+                        table, spelled = columns[column]
+                        name = identifier(spelled)
                         if table >= 0 and name.text != "*":
                             out[Indirect(tables[table], name, CLAUSES[clause], flow.table)] = None
             for output in flow.outputs:
@@ -172,14 +173,19 @@ class _StatementBinder:
         out: dict[Ambiguous, None] = {}
         for number in dict.fromkeys(number for numbers in reached for number in numbers):
             for name, candidates in self.binder.ambiguous[number].values():
-                out[Ambiguous(name, tuple(self.tables[table] for table in sorted(candidates)))] = None
+                out[
+                    Ambiguous(
+                        self.program.identifier(name),
+                        tuple(self.tables[table] for table in sorted(candidates)),
+                    )
+                ] = None
         return tuple(out)
 
     def _missing(self, reached: list[list[int]]) -> tuple[Missing, ...]:
         out: dict[Missing, None] = {}
         for number in dict.fromkeys(number for numbers in reached for number in numbers):
             for table, name in self.binder.missing[number].values():
-                out[Missing(self.tables[table], name)] = None
+                out[Missing(self.tables[table], self.program.identifier(name))] = None
         return tuple(out)
 
 

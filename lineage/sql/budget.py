@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 MAX_DEPTH = 400  # brackets, CASE and BEGIN, one in the other
 MAX_NESTED_TYPES = 400  # ARRAY<ARRAY<...

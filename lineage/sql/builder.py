@@ -33,6 +33,7 @@ class Builder:
         self.temps: dict[str, list[tuple[int, list[int] | None, list[int]]]] = {}
         # Where outputs stand in the text: (scope, output) -> an identifier inside; becomes the expression's text.
         self.anchors: dict[tuple[int, int], Any] = {}
+        self.add_source: Callable[[Frame, Any], None]
         self.parse_inner: Callable[[str], Any]
         self.compile_query: Callable[[Builder, Any, int, Ctes], int]
 
@@ -119,19 +120,29 @@ class Frame:
         self.anchor: Any = None  # an identifier of the expression that was collected last
         self._refs: dict[tuple[Any, ...], int] = {}
 
-    def ref(self, parts: list[exp.Expr]) -> int:
-        """The number of a reference to a column, given its identifiers, outermost first."""
-        key = tuple([(p.args.get("this"), p.args.get("quoted")) for p in parts])
+    def ref(self, column: Any) -> int:
+        """The number of a reference, given its Column node."""
+        args = column.args
+        this = args["this"]
+        table = args.get("table")
+        key: Any
+        if table is None:
+            key = (this.args["this"], this.args.get("quoted"))
+        elif args.get("db") is None:
+            key = (this.args["this"], this.args.get("quoted"), table.args["this"], table.args.get("quoted"))
+        else:
+            return self.ref_names([self.builder.ident(part) for part in column_parts(column)])
         number = self._refs.get(key)
         if number is None:
-            ident = self.builder.ident
             number = self._refs[key] = len(self.scope.refs)
-            self.scope.refs.append([ident(part) for part in parts])
+            name = self.builder.name
+            own = name(key[0], bool(key[1]))
+            self.scope.refs.append([own] if table is None else [name(key[2], bool(key[3])), own])
         return number
 
     def ref_names(self, names: list[int]) -> int:
         """The same, given the names' numbers."""
-        key = ("#", *names)
+        key = tuple(names)
         number = self._refs.get(key)
         if number is None:
             number = self._refs[key] = len(self.scope.refs)
@@ -156,3 +167,20 @@ class Frame:
 
     def close(self) -> int:
         return self.builder.close(self.number)
+
+
+def column_parts(node: Any) -> list[Any]:
+    """The identifiers of a column, outermost first."""
+    args = node.args
+    parts = [args["this"]]
+    table = args.get("table")
+    if table:
+        parts.append(table)
+        schema = args.get("db")
+        if schema:
+            parts.append(schema)
+            database = args.get("catalog")
+            if database:
+                parts.append(database)
+        parts.reverse()
+    return parts

@@ -9,7 +9,9 @@ from lineage.sql.dialects import keys_of_stored
 from lineage.sql.program import VALUE
 
 _QUOTES = ('"', "'")  # PIVOT names a column after a literal: 'jan', quotes included
+Spelled = int | Identifier  # a name's number in the program, or a name from the catalogue
 Ups = dict[int, int]  # column number -> the flags of all the ways it is used
+STAR = Identifier("*")
 # Several unknown tables behind one name: told apart by identity, never merged into other dependencies.
 AMBIGUOUS: Ups = {-1: 0}
 
@@ -18,10 +20,10 @@ class Registry:
     """Numbers for the columns met while binding."""
 
     def __init__(self) -> None:
-        self.columns: list[tuple[int, Identifier]] = []  # table number (-1: not certain), name
+        self.columns: list[tuple[int, Spelled]] = []  # table number (-1: not certain), name
         self._numbers: dict[tuple[int, str], int] = {}
 
-    def number(self, table: int, key: str, name: Identifier) -> int:
+    def number(self, table: int, key: str, name: Spelled) -> int:
         found = self._numbers.get((table, key))
         if found is None:
             found = self._numbers[table, key] = len(self.columns)
@@ -43,18 +45,18 @@ class TableColumns:
         if not self.known:
             self.items.append(OpenStar((self,)))
             return
-        weak: list[tuple[str, Ups]] = []
-        for text in names:
-            sure, other = keys_of_stored(text, dialect)
+        stored = [(text, *keys_of_stored(text, dialect)) for text in names]
+        taken = {sure for _, sure, _ in stored}
+        for text, sure, other in stored:
             ups = {registry.number(table, sure, Identifier(text)): VALUE}
             self.by_key[sure] = ups
-            if other is not None:
-                weak.append((other, ups))
+            if other is not None and other not in taken:
+                taken.add(other)
+                self.by_key[other] = ups
+                sure = other  # an unquoted name finds it, so queries call it by that
             self.items.append((sure, Identifier(text), ups, None))
-        for key, ups in weak:
-            self.by_key.setdefault(key, ups)
 
-    def find(self, key: str, name: Identifier) -> tuple[bool, Ups | None]:
+    def find(self, key: str, name: Spelled) -> tuple[bool, Ups | None]:
         """Whether it is certain, and what the column depends on; None when there is no such column."""
         if self.known:
             return True, self.by_key.get(key)
@@ -80,7 +82,7 @@ class OpenStar:
         self,
         sources: tuple[Any, ...],
         except_: frozenset[str] = frozenset(),
-        renamed: dict[str, tuple[str, Identifier]] | None = None,
+        renamed: dict[str, tuple[str, Spelled]] | None = None,
         also: tuple[OpenStar, ...] = (),
     ) -> None:
         self.sources = sources
@@ -88,7 +90,7 @@ class OpenStar:
         self.renamed = renamed
         self.also = also
 
-    def without(self, names: frozenset[str], renamed: dict[str, tuple[str, Identifier]]) -> OpenStar:
+    def without(self, names: frozenset[str], renamed: dict[str, tuple[str, Spelled]]) -> OpenStar:
         """The same star with fewer columns, and some under new names."""
         also = tuple(star.without(names, renamed) for star in self.also)
         return OpenStar(self.sources, self.except_ | names, {**(self.renamed or {}), **renamed} or None, also)
@@ -97,7 +99,7 @@ class OpenStar:
         """The star of a set operation of two."""
         return OpenStar(self.sources, self.except_, self.renamed, (*self.also, other))
 
-    def find(self, key: str, name: Identifier) -> tuple[bool, Ups | None]:
+    def find(self, key: str, name: Spelled) -> tuple[bool, Ups | None]:
         """Like a source's `find`; in a set operation the column comes from every branch."""
         sure, found = self._find_own(key, name)
         for star in self.also:
@@ -108,7 +110,7 @@ class OpenStar:
             found = other if found is None or found is AMBIGUOUS else {**found, **other}
         return sure, found
 
-    def _find_own(self, key: str, name: Identifier) -> tuple[bool, Ups | None]:
+    def _find_own(self, key: str, name: Spelled) -> tuple[bool, Ups | None]:
         if key in self.except_:
             return False, None
         if self.renamed and key in self.renamed:
@@ -150,13 +152,15 @@ class ScopeColumns:
                 if item[0][:1] in _QUOTES:
                     by_key.setdefault(item[0].strip("\"'").lower(), item[2])
 
-    def find(self, key: str, name: Identifier) -> tuple[bool, Ups | None]:
+    def find(self, key: str, name: Spelled) -> tuple[bool, Ups | None]:
         ups = self.by_key.get(key)
+        if ups is None and key[:1] == '"':
+            ups = self.by_key.get(key[1:].lower())
         if ups is not None:
             return True, ups
         return self._find_in_stars(key, name) if self.stars else (False, self.open_ups)
 
-    def _find_in_stars(self, key: str, name: Identifier) -> tuple[bool, Ups | None]:
+    def _find_in_stars(self, key: str, name: Spelled) -> tuple[bool, Ups | None]:
         possible: list[Ups] = []
         for star in self.stars:
             certain, found = star.find(key, name)

@@ -12,6 +12,7 @@ from lineage.sql.excerpts import excerpt_outputs
 from lineage.sql.parsing import Parsed, parse_query, parse_text
 from lineage.sql.program import Program, SqlError, StatementProgram, _Body
 from lineage.sql.queries import compile_query
+from lineage.sql.sources import add_source
 from lineage.sql.statements import Unsupported, compile_statement
 
 # Commands that carry no lineage, of which the parser knows the first word only.
@@ -31,6 +32,7 @@ def compile_sql(sql: str, dialect: str | None = None) -> Program:
         sql = sql.encode("utf-8", "replace").decode("utf-8")
     builder = Builder(name)
     builder.compile_query = compile_query
+    builder.add_source = add_source
     builder.parse_inner = partial(parse_query, dialect=name)
     statements = builder.statements
     errors: list[SqlError] = []

@@ -79,6 +79,13 @@ def key_of(text: str, quoted: bool, dialect: str) -> str:
     return text.lower()
 
 
+def keys_of_names(names: list[str], dialect: str) -> list[str]:
+    """The keys of a program's names, in which a quoted one begins with a double quote."""
+    if dialect in _EXACT:
+        return [name[1:] if name[:1] == '"' else name for name in names]
+    return [name.lower() if name[:1] != '"' else key_of(name[1:], True, dialect) for name in names]
+
+
 def keys_of_stored(text: str, dialect: str) -> tuple[str, str | None]:
     """The keys that find a catalogue's column: the sure one, and one that any other column may take over."""
     if dialect in _EXACT:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from lineage.sql.builder import Frame
+from lineage.sql.builder import Frame, column_parts
 from lineage.sql.program import CASE, VALUE, WINDOW
 
 _ATOMS = frozenset({str, bool, int, float, type(None)})
@@ -23,7 +23,7 @@ def collect(
     dispatch = _DISPATCH
     while stack:
         node, how = stack.pop()
-        kind = dispatch.get(type(node), 0)
+        kind = dispatch.get(node.__class__, 0)
         if kind == _COLUMN:
             _column(frame, node, how, deps, bound)
         elif kind == _SKIP:
@@ -52,7 +52,7 @@ def _push(stack: list[tuple[Any, int]], values: Any, how: int) -> None:
 def dependencies(frame: Frame, node: Any) -> list[int]:
     """What a whole expression depends on, each way once."""
     if type(node) is exp.Column and type(node.args["this"]) is exp.Identifier:
-        return [VALUE, frame.ref(column_parts(node))]
+        return [VALUE, frame.ref(node)]
     deps: list[int] = []
     collect(frame, node, VALUE, deps)
     return distinct(deps)
@@ -67,23 +67,6 @@ def distinct(deps: list[int]) -> list[int]:
     return [part for pair in seen for part in pair]
 
 
-def column_parts(node: exp.Expr) -> list[Any]:
-    """The identifiers of a column, outermost first."""
-    args = node.args
-    parts = [args["this"]]
-    table = args.get("table")
-    if table:
-        parts.append(table)
-        schema = args.get("db")
-        if schema:
-            parts.append(schema)
-            database = args.get("catalog")
-            if database:
-                parts.append(database)
-        parts.reverse()
-    return parts
-
-
 def _column(frame: Frame, node: Any, how: int, deps: list[int], bound: frozenset[str]) -> None:
     this = node.args["this"]
     if type(this) is exp.Star:
@@ -94,11 +77,10 @@ def _column(frame: Frame, node: Any, how: int, deps: list[int], bound: frozenset
         if type(this) not in _ATOMS:
             collect(frame, this, how, deps, bound)
         return
-    parts = column_parts(node)
-    frame.anchor = parts[0]
-    if bound and frame.builder.key_of_node(parts[0]) in bound:
+    frame.anchor = this
+    if bound and frame.builder.key_of_node(column_parts(node)[0]) in bound:
         return
-    deps += (how, frame.ref(parts))
+    deps += (how, frame.ref(node))
 
 
 def _case(

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from lineage.names import Identifier
-from lineage.sql.columns import AMBIGUOUS, OpenStar, Registry, ScopeColumns, TableColumns, Ups
-from lineage.sql.dialects import key_of, reuses_aliases
+from lineage.sql.columns import AMBIGUOUS, STAR, OpenStar, Registry, ScopeColumns, TableColumns, Ups
+from lineage.sql.dialects import keys_of_names, reuses_aliases
 from lineage.sql.program import (
     ANY_QUALIFIER,
     BY_NAME,
@@ -47,14 +47,11 @@ class Binder:
         self.dialect = dialect
         self.registry = Registry()
         self.stored_columns = stored_columns
-        self.names = [
-            Identifier(name[1:], True) if name[:1] == '"' else Identifier(name) for name in program.names
-        ]
-        self.keys = [key_of(name.text, name.quoted, dialect) for name in self.names]
+        self.keys = keys_of_names(program.names, dialect)
         self.results: list[ScopeColumns | None] = [None] * len(program.scopes)
-        self.ambiguous: list[dict[str, tuple[Identifier, set[int]]]] = [{} for _ in program.scopes]
+        self.ambiguous: list[dict[str, tuple[int, set[int]]]] = [{} for _ in program.scopes]
         # Columns that the catalogue says their table does not have.
-        self.missing: list[dict[str, tuple[int, Identifier]]] = [{} for _ in program.scopes]
+        self.missing: list[dict[str, tuple[int, int]]] = [{} for _ in program.scopes]
         self.clauses: list[list[tuple[int, Ups]]] = [[] for _ in program.scopes]
         self._sources: list[list[Source] | None] = [None] * len(program.scopes)
         self._tables: dict[int, TableColumns] = {}
@@ -129,20 +126,20 @@ class Binder:
             if type(item) is OpenStar:
                 rest = [self._whole(item)] * (len(aliases) - place)
                 pairs = zip(aliases[place:], rest, strict=True)
-                items += [(self.keys[alias], self.names[alias], ups, None) for alias, ups in pairs]
+                items += [(self.keys[alias], alias, ups, None) for alias, ups in pairs]
                 break
             if place < len(aliases):
-                item = (self.keys[aliases[place]], self.names[aliases[place]], item[2], item[3])
+                item = (self.keys[aliases[place]], aliases[place], item[2], item[3])
             items.append(item)
         open_ups = getattr(columns, "open_ups", None)
         if open_ups is not None and len(items) < len(aliases):
-            items += [(self.keys[a], self.names[a], open_ups, None) for a in aliases[len(items) :]]
+            items += [(self.keys[a], a, open_ups, None) for a in aliases[len(items) :]]
         return ScopeColumns(items, open_ups)
 
     def _whole(self, star: OpenStar) -> Ups:
         ups: Ups = {}
         for table in star.tables():
-            ups[self.registry.number(table, "*", Identifier("*"))] = VALUE
+            ups[self.registry.number(table, "*", STAR)] = VALUE
         return ups
 
     # References
@@ -159,7 +156,7 @@ class Binder:
             at = self.program.scopes[at].parent
         if self.program.scopes[number].flags & ANY_QUALIFIER:
             return self._find_bare(number, names[-1], certain_only)
-        if self.names[names[-1]].text == "*":
+        if self.keys[names[-1]] == "*":
             return None
         for source in self.sources(number):
             if type(source.columns) is TableColumns and source.columns.known:
@@ -177,15 +174,15 @@ class Binder:
                 if source.key != wanted if taken == 1 else not self._is_named(source, names[:taken]):
                     continue
                 name = names[taken]
-                if self.names[name].text == "*":
+                if keys[name] == "*":
                     return self._all_of(source)
-                _, found = source.columns.find(keys[name], self.names[name])
+                _, found = source.columns.find(keys[name], name)
                 if found is AMBIGUOUS:
                     return self._give_up(number, name, source.columns.tables())
                 if found is None and type(source.columns) is TableColumns:
                     table = source.columns.table
-                    self.missing[number][keys[name]] = (table, self.names[name])
-                    found = {self.registry.number(table, keys[name], self.names[name]): VALUE}
+                    self.missing[number][keys[name]] = (table, name)
+                    found = {self.registry.number(table, keys[name], name): VALUE}
                 return found if found is not None else {}
         return None
 
@@ -214,7 +211,7 @@ class Binder:
         return None
 
     def _find_here(self, number: int, name: int, certain_only: bool) -> Ups | None:
-        key, ident = self.keys[name], self.names[name]
+        key, ident = self.keys[name], name
         sure: list[tuple[Source, Ups]] = []
         possible: list[tuple[Source, Ups]] = []
         weak: list[Ups] = []
@@ -260,9 +257,9 @@ class Binder:
 
     def _give_up(self, number: int, name: int, tables: set[int]) -> Ups:
         """The column could come from several tables: remembered, and known by its name only."""
-        known = self.ambiguous[number].setdefault(self.keys[name], (self.names[name], set()))
+        known = self.ambiguous[number].setdefault(self.keys[name], (name, set()))
         known[1].update(tables)
-        return {self.registry.number(-1, self.keys[name], self.names[name]): VALUE}
+        return {self.registry.number(-1, self.keys[name], name): VALUE}
 
     # Scopes
 
@@ -280,7 +277,7 @@ class Binder:
             for target in deps[1::2]:
                 if target >= 0 and len(scope.refs[target]) == 1:
                     name = scope.refs[target][0]
-                    _, found = result.find(self.keys[name], self.names[name])
+                    _, found = result.find(self.keys[name], name)
                     ups.update(found if found is not None and found is not AMBIGUOUS else {})
             self.clauses[number].append((clause, ups))
 
@@ -316,7 +313,7 @@ class Binder:
                 items.append((f"?{len(items)}", None, ups, output[2]))
                 continue
             key = self.keys[name]
-            items.append((key, self.names[name], ups, output[2]))
+            items.append((key, name, ups, output[2]))
             aliases.setdefault(key, ups)
         open_ups = None
         if scope.open_deps is not None:
@@ -348,7 +345,7 @@ class Binder:
         """Nobody has the column. If there is one table in sight, it is that table's."""
         sources = self.sources(number)
         if len(names) == 1 and len(sources) == 1 and type(sources[0].columns) is TableColumns:
-            self.missing[number][self.keys[names[0]]] = (sources[0].columns.table, self.names[names[0]])
+            self.missing[number][self.keys[names[0]]] = (sources[0].columns.table, names[0])
 
     # Stars
 
@@ -363,10 +360,10 @@ class Binder:
                 at = self.program.scopes[at].parent
             if not chosen:  # the fields of a struct
                 ups = self._find(number, qualifier) or {}
-                return [("*", Identifier("*"), ups, None)]
+                return [("*", STAR, ups, None)]
             items = list(chosen[0].columns.items)
             if not items and getattr(chosen[0].columns, "open_ups", None):
-                items = [("*", Identifier("*"), chosen[0].columns.open_ups, None)]
+                items = [("*", STAR, chosen[0].columns.open_ups, None)]
         else:
             items = self._joined_items([s for s in sources if s.using is not False])
         if not (except_names or replace or rename):
@@ -378,7 +375,9 @@ class Binder:
         out: list[Any] = []
         for item in items:
             if type(item) is OpenStar:
-                back = {keys[new]: (old, Identifier(old)) for old, new in renamed.items()}
+                back: dict[str, tuple[str, Any]] = {
+                    keys[new]: (old, Identifier(old)) for old, new in renamed.items()
+                }
                 gone = dropped | frozenset(replaced) | frozenset(renamed)
                 out += [(key, Identifier(key), ups, None) for key, ups in replaced.items()]
                 out.append(item.without(gone, back))
@@ -388,7 +387,7 @@ class Binder:
                 out.append((item[0], item[1], replaced[item[0]], None))
             elif item[0] in renamed:
                 new = renamed[item[0]]
-                out.append((keys[new], self.names[new], item[2], None))
+                out.append((keys[new], new, item[2], None))
             else:
                 out.append(item)
         return out
@@ -420,7 +419,7 @@ class Binder:
     def _items_of(self, source: Source) -> list[Any]:
         items: list[Any] = source.columns.items
         if not items and getattr(source.columns, "open_ups", None):
-            return [("*", Identifier("*"), source.columns.open_ups, None)]
+            return [("*", STAR, source.columns.open_ups, None)]
         return items
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlglot import Dialect, ErrorLevel, exp
 from sqlglot.errors import ParseError, TokenError
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from lineage.sql.budget import refusal_of_text, refusal_of_tokens
 from lineage.sql.rewrites import rewrite
@@ -57,7 +57,7 @@ _ANSI = re.compile(r"\x1b\[\d*m")
 _BLANK = re.compile(r"[^\r\n]")
 _PIECE = re.compile(r"[^;]*;?")
 # Who else may read what a dialect's own parser cannot. Text of an unknown dialect may be any of these.
-_FALLBACKS = {"": ("mysql", "tsql", "hive", "clickhouse"), "athena": ("hive",)}
+_FALLBACKS = {"": ("mysql", "tsql", "hive", "clickhouse"), "athena": ("hive",), "spark": ("snowflake",)}
 _local = threading.local()
 
 # What falls back on a command is reported as `sql_unsupported`; the library's warning would repeat it, text and all.

@@ -109,31 +109,25 @@ def _unpivot(frame: Frame, pivot: Any) -> None:
         frame.scope.outputs.append([builder.ident(value), distinct(part), None])
 
 
-def add_match_recognize(
-    frame: Frame, node: Any, kind: int, number: int, alias: Any, columns: list[int] | None, default: int
-) -> None:
-    """Add a source with its MATCH_RECOGNIZE: partition columns and measures come out, and, per row, all others."""
+def add_match_recognize(frame: Frame, node: Any, source: Any) -> None:
+    """Add a source with its MATCH_RECOGNIZE: partition columns and measures come out; per row, all others too."""
     builder = frame.builder
     args = node.args
     inner = Frame(builder, SELECT, frame.number, frame.ctes)
     inner.allow_any_qualifier()
-    name = (
-        builder.ident(alias.args["this"])
-        if alias is not None and alias.args.get("this") is not None
-        else default
-    )
-    inner.add_source(name, kind, number, columns)
+    builder.add_source(inner, source)
     outputs = inner.scope.outputs
     rows = args.get("rows")
     if rows is not None and "ALL ROWS" in rows.name.upper():
         outputs.append([-2, [], [], [], []])
     else:
         for item in args.get("partition_by") or ():
-            outputs.append([builder.ident(item), dependencies(inner, item), None])
+            outputs.append([builder.name(item.name), dependencies(inner, item), None])
     for measure in args.get("measures") or ():
         item = measure.args["this"] if type(measure) is exp.MatchRecognizeMeasure else measure
         outputs.append([builder.name(item.alias_or_name), dependencies(inner, item), None])
     given = args.get("alias")
-    if given is not None and given.args.get("this") is not None:
-        name = builder.ident(given.args["this"])
+    name = (
+        builder.ident(given.args["this"]) if given is not None and given.args.get("this") is not None else -1
+    )
     frame.add_source(name, SCOPE, inner.close())

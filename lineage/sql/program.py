@@ -130,9 +130,9 @@ class Program:
             for table, schema, database, instance in self.tables
         )
 
-    def identifier(self, name: int) -> Identifier:
-        """A name by its number."""
-        return _identifier(self.names[name])
+    def identifier(self, name: int | Identifier) -> Identifier:
+        """A name by its number; a name that comes from the catalogue is one already."""
+        return _identifier(self.names[name]) if isinstance(name, int) else name
 
     def to_bytes(self) -> bytes:
         """A compact form to store."""

@@ -6,9 +6,10 @@ from typing import Any
 
 from sqlglot import exp
 
-from lineage.sql.builder import Builder, Ctes, Frame
+from lineage.sql.builder import Builder, Ctes, Frame, column_parts
 from lineage.sql.dialects import recursion_is_implicit
-from lineage.sql.expressions import collect, column_parts, dependencies, distinct
+from lineage.sql.expressions import collect, dependencies, distinct
+from lineage.sql.pivots import add_match_recognize
 from lineage.sql.program import BY_NAME, CLAUSES, RECURSIVE, SCOPE, SELECT, UNION, VALUE
 from lineage.sql.sources import add_clause, add_join, add_source
 
@@ -77,7 +78,10 @@ def _compile_select(builder: Builder, node: Any, parent: int, ctes: Ctes) -> int
     frame = Frame(builder, SELECT, parent, ctes)
     args = node.args
     from_ = args.get("from_")
-    if from_ is not None:
+    match = args.get("match")
+    if match is not None and from_ is not None:
+        add_match_recognize(frame, match, from_.args["this"])
+    elif from_ is not None:
         add_source(frame, from_.args["this"])
     for join in args.get("joins") or ():
         add_join(frame, join)

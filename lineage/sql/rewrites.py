@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from lineage.sql.budget import close_joins
 
@@ -23,13 +23,18 @@ def rewrite(sql: str, tokens: list[Any]) -> list[Any]:
     first = tokens[0]
     if first.text.upper() == "REPLACE" and len(tokens) > 2:  # MySQL, SQLite: REPLACE [INTO] t
         tokens = [_token(TokenType.INSERT, "INSERT", first), *tokens[1:]]
-    if "=" in sql and _COMPOUND.search(sql):
+    if first.token_type is TokenType.UPDATE and _COMPOUND.search(sql):
         tokens = _without_compound_assignments(tokens)
-    if _WINDOW_TABLE.search(sql):
+    if _mentions(sql, "DESCRIPTOR") and _WINDOW_TABLE.search(sql):
         tokens = _with_table_arguments(tokens)
-    if _WITHIN.search(sql):
+    if _mentions(sql, "WITHIN") and _WITHIN.search(sql):
         tokens = _without_within(tokens)
     return close_joins(sql, tokens)
+
+
+def _mentions(sql: str, word: str) -> bool:
+    """Whether a word may be in the text: cheaper than looking for it without regard to case."""
+    return word[1:] in sql or word[1:].lower() in sql
 
 
 def _token(kind: TokenType, text: str, at: Any) -> Any:
@@ -38,8 +43,6 @@ def _token(kind: TokenType, text: str, at: Any) -> Any:
 
 def _without_compound_assignments(tokens: list[Any]) -> list[Any]:
     """T-SQL: `SET a += b` reads as `SET a = b`."""
-    if tokens[0].token_type is not TokenType.UPDATE:
-        return tokens
     return [
         token
         for token, after in zip(tokens, [*tokens[1:], tokens[-1]], strict=True)

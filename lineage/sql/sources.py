@@ -8,8 +8,8 @@ from sqlglot import exp
 
 from lineage.sql.builder import Builder, Frame, Name
 from lineage.sql.expressions import collect, dependencies, distinct
+from lineage.sql.pivots import add_pivots
 from lineage.sql.program import BY_NAME, CLAUSES, SCOPE, SELECT, TABLE, UNION, VALUE
-from lineage.sql.pivots import add_match_recognize, add_pivots
 
 JOIN = CLAUSES.index("join")
 
@@ -151,9 +151,6 @@ def _add_table(frame: Frame, node: Any, using: Any) -> None:
     if args.get("pivots"):
         add_pivots(frame, args["pivots"], kind, number, alias, columns, default)
         return
-    if args.get("match_recognize"):
-        add_match_recognize(frame, args["match_recognize"], kind, number, alias, columns, default)
-        return
     given = _alias_columns(builder, alias)
     name = default
     if alias is not None and alias.args.get("this") is not None:
@@ -206,8 +203,6 @@ def _add_subquery(frame: Frame, node: Any, using: Any, *, lateral: bool, alias: 
     number = builder.compile_query(builder, node, parent, frame.ctes)
     if pivots:
         add_pivots(frame, pivots, SCOPE, number, alias, None, -1)
-    elif args.get("match_recognize"):
-        add_match_recognize(frame, args["match_recognize"], SCOPE, number, alias, None, -1)
     else:
         _attach(frame, SCOPE, number, alias, using)
 

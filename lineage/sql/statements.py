@@ -36,8 +36,8 @@ def compile_statement(builder: Builder, node: Any) -> None:
 def _select(builder: Builder, node: Any) -> None:
     builder.statement.kind = "select"
     number = compile_query(builder, node, -1, {})
-    into = node.args.get("into") if type(node) is exp.Select else None
-    target = into.args.get("this") if into is not None else None
+    into: Any = node.args.get("into") if type(node) is exp.Select else None
+    target: Any = into.args.get("this") if into is not None else None
     if type(target) is exp.Table:
         builder.statement.kind = "create_table"
         parts = table_parts(builder, target)
@@ -123,7 +123,9 @@ def _create(builder: Builder, node: Any) -> None:
     parts, columns = _target(builder, args["this"])
     if not parts:
         return
-    properties = args["properties"].args["expressions"] if args.get("properties") is not None else []
+    properties: list[Any] = (
+        args["properties"].args["expressions"] if args.get("properties") is not None else []
+    )
     temporary = any(type(item) is exp.TemporaryProperty for item in properties) or parts[-1][0][:1] == "#"
     if kind == "VIEW" and any(type(item) is exp.MaterializedProperty for item in properties):
         builder.statement.kind = "create_materialized_view"
@@ -133,11 +135,11 @@ def _create(builder: Builder, node: Any) -> None:
     if type(body) in _QUERIES:
         ctes = add_ctes(builder, args["with_"], -1, {}) if args.get("with_") is not None else {}
         query = compile_query(builder, body, -1, ctes)
-    copied = args.get("clone")
-    like = next((item for item in properties if type(item) is exp.LikeProperty), None)
-    if query is None and (copied is not None or like is not None):
-        source = (copied if copied is not None else like).args["this"]
-        query = compile_query(builder, source, -1, {})
+    copied = [
+        item for item in (args.get("clone"), *properties) if type(item) in (exp.Clone, exp.LikeProperty)
+    ]
+    if query is None and copied:
+        query = compile_query(builder, copied[0].args["this"], -1, {})
     _fill_new(builder, parts, columns, query, temporary)
 
 
@@ -396,7 +398,7 @@ _TWO_LEVELS = frozenset(
 def _set_default(builder: Builder, parts: list[Name], word: str) -> None:
     if len(parts) >= 2:
         builder.default_database, builder.default_schema = parts[-2], parts[-1]
-    elif word == "CATALOG" or (word == "DATABASE" or not word) and builder.dialect not in _TWO_LEVELS:
+    elif word == "CATALOG" or ((word == "DATABASE" or not word) and builder.dialect not in _TWO_LEVELS):
         builder.default_database, builder.default_schema = parts[0], None
     elif builder.default_database and builder.dialect == "":
         builder.default_database = parts[0]

@@ -35,7 +35,8 @@ def rich_console(*, stderr: bool = False) -> Console:
     """A console that prints plain lines where there is no terminal."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=None if stream.isatty() else 240)
 
 
 def project_of(ctx: click.Context) -> Project:

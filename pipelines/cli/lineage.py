@@ -76,14 +76,13 @@ def _reach(
         answer = {"id": found.start, "direction": direction, "as_of": graph.as_of}
         out_json({**answer, "resources": resources, "edges": found.edges})
         return 0
-    begin = graph.columns_of(found.start) if columns else []
-    rich_console().print(reach_tree(found, begin))
+    rich_console().print(reach_tree(found))
     if not found.edges:
         out(f"nothing is known {direction} of it")
     return 0
 
 
-def reach_tree(found: Neighbourhood, columns: list[str]) -> Tree:
+def reach_tree(found: Neighbourhood) -> Tree:
     """A tree from the start outwards; what was shown already is not opened again."""
     from rich.markup import escape
     from rich.tree import Tree
@@ -92,15 +91,18 @@ def reach_tree(found: Neighbourhood, columns: list[str]) -> Tree:
     around: dict[str, list[dict[str, Any]]] = {}
     for edge in found.edges:
         around.setdefault(edge[near], []).append(edge)
+    inside: dict[str, list[str]] = {}
+    for node, passed_from in found.passed.items():
+        if node in around:
+            inside.setdefault(passed_from, []).append(node)
     tree = Tree(f"[bold]{escape(found.start)}[/bold]")
     lines, seen = 0, {found.start}
     todo = [(tree, found.start)]
-    for column in columns:
-        if column in around:
-            todo.append((tree.add(escape(column.removeprefix(found.start + "."))), column))
-            seen.add(column)
     while todo:
         branch, node = todo.pop(0)
+        for other in inside.get(node, []):
+            todo.append((branch.add(escape(_short(other, node))), other))
+            seen.add(other)
         for edge in around.get(node, []):
             other = edge[far]
             if lines == MAX_LINES:
@@ -113,6 +115,11 @@ def reach_tree(found: Neighbourhood, columns: list[str]) -> Tree:
                 seen.add(other)
                 todo.append((leaf, other))
     return tree
+
+
+def _short(column: str, table: str) -> str:
+    """A column below its table's line: its own part of the id."""
+    return column.removeprefix(table) if column.startswith(table + ".") else column
 
 
 def _edge_note(edge: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
@@ -13,7 +14,10 @@ from connectors.model import ExternalTable, InternalResource, TablesFromSQLQuery
 from connectors.testing import run_connector
 
 ROOT = Path(__file__).resolve().parents[3]
-both_sdks = pytest.mark.parametrize("own_sdk", [False, True], ids=["real", "own"])
+needs_the_real_one = pytest.mark.skipif(find_spec("secodadk") is None, reason="secodadk is not installed")
+both_sdks = pytest.mark.parametrize(
+    "own_sdk", [pytest.param(False, id="real", marks=needs_the_real_one), pytest.param(True, id="own")]
+)
 
 TOUR = """
 print("sdk at", sys.modules["secodadk"].__file__)
@@ -63,6 +67,7 @@ print(json.dumps([c for c in classes[2] + classes[3] if c.endswith("Strategy")])
 """
 
 
+@needs_the_real_one
 def test_the_own_sdk_has_the_names_of_the_real_one():
     told = []
     for first in (".", str(ROOT / "connectors/hosts/shim")):
@@ -274,7 +279,7 @@ def test_check_loads_the_script_without_starting_it(script, tmp_path):
             assert results["load script"].message == "found A"
             assert set(results) == {
                 "load script",
-                *(f"isolate {c}" for c in ("network", "processes", "files", "user")),
+                *(f"isolate {c}" for c in ("network", "processes", "files", "limits", "user")),
             }
 
 

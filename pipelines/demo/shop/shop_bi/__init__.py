@@ -1,0 +1,1 @@
+"""The shop's BI tool: a small web API."""

@@ -1,0 +1,19 @@
+"""The shop's application database."""
+
+from collections.abc import Iterable
+
+from connectors.builtin.database import Sqlite
+from connectors.model import CheckResult
+from pipelines.demo.data import make_data
+
+
+class Application(Sqlite):
+    """The built-in connector for SQLite, which makes the demo's data where it is missing."""
+
+    def extract(self) -> None:
+        make_data(self.context.folder)
+        super().extract()
+
+    def check(self) -> Iterable[CheckResult]:
+        make_data(self.context.folder)
+        return super().check()
