@@ -26,8 +26,9 @@ REFERENCE_COLUMNS = "ref INTEGER, connection VARCHAR, " + ", ".join(
 def match_references(db: duckdb.DuckDBPyConnection, references: str, owners: str, into: str) -> None:
     """Matches each row of table `references` with rows of `owners` (id, connection, and the four parts).
 
-    Makes the table `into` (ref, id, how, candidates): a row for each reference; `id` is set where exactly one owner
-    is left, `how` is exact, casefold or defaults there, and NULL elsewhere; `candidates` are the ids that matched.
+    Makes the table `into` (ref, id, how, candidates, total): a row for each reference; `id` is set where exactly one owner
+    is left, `how` is exact, casefold or defaults there, and NULL elsewhere; `candidates` are the ids that matched, at most twenty
+    of `total`.
     Reads the defaults of connections from the table `connection`.
     """
     db.execute(f"""
@@ -63,9 +64,10 @@ def match_references(db: duckdb.DuckDBPyConnection, references: str, owners: str
             SELECT ref, any_value(id) AS id, any_value(CASE WHEN n_left > 1 THEN 'defaults' ELSE how END) AS how
             FROM chosen GROUP BY ref HAVING count(*) = 1
         ), listed AS (
-            SELECT ref, list(id ORDER BY id)[:{MAX_CANDIDATES}] AS candidates FROM candidate GROUP BY ref
+            SELECT ref, list(id ORDER BY id)[:{MAX_CANDIDATES}] AS candidates, count(*) AS total
+            FROM candidate GROUP BY ref
         )
-        SELECT r.ref, one.id, one.how, coalesce(listed.candidates, []) AS candidates
+        SELECT r.ref, one.id, one.how, coalesce(listed.candidates, []) AS candidates, coalesce(listed.total, 0) AS total
         FROM {references} r LEFT JOIN one USING (ref) LEFT JOIN listed USING (ref)
     """)
 

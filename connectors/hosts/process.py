@@ -150,7 +150,10 @@ class HostedProcess:
 
     def close(self) -> None:
         """Ends everything that the program started, and removes its working folder."""
-        # Without a process left in the group, it ended by itself.
+        # Asked, the sandbox also ends what left its group; where nothing is left, it ended by itself.
+        with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            self._process.terminate()
+            self._process.wait(_GRACE_S)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

@@ -24,7 +24,7 @@ _libc = ctypes.CDLL(None, use_errno=True) if _LINUX else None
 # include/uapi/linux: sched.h, mount.h, prctl.h
 _NEWNS, _NEWIPC, _NEWUSER, _NEWPID, _NEWNET = 0x20000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
 _NOSUID, _NODEV, _NOEXEC, _BIND, _REC, _PRIVATE = 2, 4, 8, 4096, 16384, 1 << 18
-_PDEATHSIG, _NO_NEW_PRIVS = 1, 38
+_PDEATHSIG, _SUBREAPER, _NO_NEW_PRIVS = 1, 36, 38
 
 _SYSTEM = ("/", "/bin", "/dev", "/etc", "/lib", "/lib64", "/proc", "/sbin", "/sys", "/usr")
 _FIRST_USER, _USERS = 61184, 4336  # the range that systemd keeps for users made on the spot
@@ -34,7 +34,7 @@ _CODE_BYTES = 32 * 1024 * 1024
 def main() -> None:
     settings = json.loads(sys.argv[1])
     fd = int(sys.argv[2])
-    _die_with(settings["parent"])
+    _die_with(settings["parent"], signal.SIGTERM)
     os.umask(0o022)
     code = _read_code(Path(settings["code"]))
     missing: dict[str, str] = {}
@@ -43,8 +43,9 @@ def main() -> None:
     first = os.fork()
     if first:
         os.close(fd)
+        signal.signal(signal.SIGTERM, lambda *_: os.kill(first, signal.SIGTERM))
         os._exit(_wait_for(first))
-    _die_with(None)
+    _die_with(None, signal.SIGTERM)
     if spaces & _NEWNS:
         _arrange_files(settings, spaces, missing)
     else:
@@ -57,23 +58,17 @@ def main() -> None:
     worker = os.fork()
     if worker:
         os.close(fd)
-        os._exit(_wait_for(worker))
-    _die_with(None)
+        signal.signal(signal.SIGTERM, lambda *_: os.kill(worker, signal.SIGKILL))
+        code = _wait_for(worker)
+        _end_orphans()
+        os._exit(code)
+    _die_with(None, signal.SIGKILL)
     _limit(settings["limits"], missing, private=user is not None or bool(spaces & _NEWUSER))
     _become(user)
     os.chdir(Path(settings["workdir"]) / "work")
-    program = [
-        sys.executable,
-        "-I",
-        "-u",
-        "-B",
-        "-X",
-        "utf8",
-        *settings["program"],
-        str(fd),
-        json.dumps(missing),
-    ]
-    os.execve(sys.executable, program, dict(os.environ))  # noqa: S606 - no shell is the point
+    python = [sys.executable, "-I", "-u", "-B", "-X", "utf8"]
+    program = [*settings["program"], str(fd), json.dumps(missing)]
+    os.execve(sys.executable, python + program, dict(os.environ))  # noqa: S606 - no shell is the point
 
 
 def _wait_for(worker: int) -> int:
@@ -83,6 +78,19 @@ def _wait_for(worker: int) -> int:
         if pid == worker:
             code = os.waitstatus_to_exitcode(status)
             return code if code >= 0 else 128 - code
+
+
+def _end_orphans() -> None:
+    """Ends what the program started and left behind, also in sessions of its own: it has become ours."""
+    children = Path("/proc/self/task", str(os.getpid()), "children")
+    try:
+        while left := children.read_text().split():
+            for pid in left:
+                os.kill(int(pid), signal.SIGKILL)
+            for _ in left:
+                os.wait()
+    except (OSError, ChildProcessError):
+        return  # none is left, or this kernel does not say which
 
 
 def _call(done: int) -> None:
@@ -101,11 +109,12 @@ def _mount(source: str, target: str, kind: str | None, flags: int, options: str 
         raise OSError(error.errno, f"mounting {target}: {error.strerror}") from None
 
 
-def _die_with(parent: int | None) -> None:
-    """Asks the kernel to end this process with the one that started it."""
+def _die_with(parent: int | None, by: signal.Signals) -> None:
+    """Asks the kernel to end this process with the one that started it, and to make orphans its children."""
     if _libc is None:
         return
-    _libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _libc.prctl(_SUBREAPER, int(by == signal.SIGTERM), 0, 0, 0)
+    _libc.prctl(_PDEATHSIG, by, 0, 0, 0)
     if parent is not None and os.getppid() != parent:
         os._exit(1)
 

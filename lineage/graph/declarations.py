@@ -47,7 +47,7 @@ _UNSUPPORTED = f"""NOT (
 
 
 def resolve_ends(db: duckdb.DuckDBPyConnection) -> None:
-    """Makes `found` (link, side, node, how, candidates): `node` is NULL where an end is not exactly one resource."""
+    """Makes `found` (link, side, node, how, candidates, total): `node` is NULL where an end is not exactly one resource."""
     declared = " AND ".join(
         f'r.{part} IS NOT DISTINCT FROM e."{name}"'
         for part, name in zip(PARTS, ("cluster", "database", "schema", "table"), strict=True)
@@ -55,7 +55,7 @@ def resolve_ends(db: duckdb.DuckDBPyConnection) -> None:
     folds = " AND ".join(f"r.fold_{part}" for part in PARTS)
     db.execute(f"""
         CREATE TEMP TABLE external_end AS
-        SELECT e.link, e.side, e.type, e."column", m.id, m.how, m.candidates, r.ref
+        SELECT e.link, e.side, e.type, e."column", m.id, m.how, m.candidates, m.total, r.ref
         FROM link_end e JOIN reference r ON r.connection = e.connection AND r.title = e."table" AND {declared}
             AND {folds} JOIN match m ON m.ref = r.ref
         WHERE e.type IN ('{_TABLE}', '{_COLUMN}')
@@ -76,14 +76,16 @@ def resolve_ends(db: duckdb.DuckDBPyConnection) -> None:
     """)
     db.execute(f"""
         CREATE TABLE found AS
-        SELECT e.link, e.side, n.node, CASE WHEN n.node <> n.id THEN 'same_as' ELSE 'id' END AS how, [] AS candidates
+        SELECT e.link, e.side, n.node, CASE WHEN n.node <> n.id THEN 'same_as' ELSE 'id' END AS how, [] AS candidates,
+               0 AS total
         FROM link_end e LEFT JOIN node_of n ON n.id = e.connection || '/' || e.key WHERE e.type = '{_INTERNAL}'
         UNION ALL
-        SELECT link, side, id, how, candidates FROM external_end WHERE type = '{_TABLE}'
+        SELECT link, side, id, how, candidates, total FROM external_end WHERE type = '{_TABLE}'
         UNION ALL
         SELECT e.link, e.side, CASE WHEN len(c.ids) = 1 THEN c.ids[1] END,
                CASE WHEN c.folded AND e.how = 'exact' THEN 'casefold' ELSE e.how END,
-               CASE WHEN e.id IS NULL THEN e.candidates WHEN c.ids IS NULL THEN [e.id] ELSE c.ids END
+               CASE WHEN e.id IS NULL THEN e.candidates WHEN c.ids IS NULL THEN [e.id] ELSE c.ids END,
+               CASE WHEN e.id IS NULL THEN e.total ELSE coalesce(len(c.ids), 1) END
         FROM external_end e LEFT JOIN column_end c ON c.id = e.id AND c."column" = e."column"
         WHERE e.type = '{_COLUMN}'
     """)
@@ -115,34 +117,46 @@ def unresolved_declarations(db: duckdb.DuckDBPyConnection, guesses: dict[int, li
         entries.append(
             Unresolved(_plain(from_ref), "from", name_of(to_ref), "unsupported_pair", message, source, (), query, digest)
         )
-    for side, source, digest, mine, other, how, candidates, ref in db.execute("""
+    for side, source, digest, mine, other, node, how, candidates, total, ref in db.execute("""
         SELECT f.side, l.source, l.digest, CASE f.side WHEN 'from' THEN l.from_ref ELSE l.to_ref END,
-               CASE f.side WHEN 'from' THEN l.to_ref ELSE l.from_ref END, f.how, f.candidates, x.ref
+               CASE f.side WHEN 'from' THEN l.to_ref ELSE l.from_ref END, o.node, f.how, f.candidates, f.total, x.ref
         FROM found f JOIN link l USING (link) LEFT JOIN external_end x ON x.link = f.link AND x.side = f.side
+        LEFT JOIN found o ON o.link = f.link AND o.side <> f.side
         WHERE f.node IS NULL ORDER BY l.link, f.side
     """).fetchall():
-        entries.append(_entry(side, source, digest, mine, other, how, candidates, guesses.get(ref, [])))
+        reason, message, candidates, guessed = _why(mine, how, candidates, total, guesses.get(ref, []))
+        entries.append(
+            Unresolved(
+                _plain(mine),
+                side,
+                node or name_of(other),
+                reason,
+                message,
+                source,
+                tuple(candidates),
+                other["query"],
+                digest,
+                guessed,
+            )
+        )
     return entries
 
 
-def _entry(
-    side: str, source: int, digest: str, mine: Any, other: Any, how: str | None, candidates: list[str], near: list[str]
-) -> Unresolved:
-    name = name_of(mine)
-    query, guessed = other["query"], False
-    if mine["type"] == _INTERNAL:
-        reason, message = "undeclared_internal", f"{name} is not declared by this connection"
-    elif how is not None and len(candidates) == 1:
-        reason, message = "not_found", f"the table is {candidates[0]}, which has no column {mine['column']}"
-    elif candidates:
-        reason, message = "ambiguous", f"{name} could be {len(candidates)} resources; say more of its name, or set defaults"
-    else:
-        reason, message = "not_found", f"no connection owns {name}"
-        candidates, guessed = near, bool(near)
-        message += "; the candidates are guesses by name" if guessed else ""
-    return Unresolved(
-        _plain(mine), side, name_of(other), reason, message, source, tuple(candidates), query, digest, guessed
-    )
+def _why(
+    reference: Any, how: str | None, candidates: list[str], total: int, near: list[str]
+) -> tuple[str, str, list[str], bool]:
+    """Reason, message, candidates, and whether those are guesses."""
+    name = name_of(reference)
+    if reference["type"] == _INTERNAL:
+        return "undeclared_internal", f"{name} is not declared by this connection", [], False
+    if how is not None and len(candidates) == 1:
+        message = f"the table is {candidates[0]}, which has no column {reference['column']}"
+        return "not_found", message, candidates, False
+    if candidates:
+        message = f"{name} could be {total} resources; say more of its name, or set defaults"
+        return "ambiguous", message, candidates, False
+    message = f"no connection owns {name}" + ("; the candidates are guesses by name" if near else "")
+    return "not_found", message, near, bool(near)
 
 
 def name_of(reference: Any) -> str:

@@ -84,7 +84,7 @@ def load(
         "scope": pa.array([s.header.connection for s in sources], pa.string()),
         "segment": pa.array([s.header.content for s in sources], pa.string()),
     }
-    rows = snapshots.table.rows({s.header.content: s.header.connection for s in sources})
+    rows = snapshots.table.rows([(s.header.connection, s.header.content) for s in sources])
     db.register("given_source", pa.table(numbered))
     db.register("given_rows", rows)
     db.execute("CREATE TABLE source AS SELECT * FROM given_source")

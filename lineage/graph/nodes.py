@@ -70,7 +70,7 @@ def _find_owners(
 def _declared_targets(db: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, str]]:
     """What each declared `same_as` names: an owner, else a describer that has itself found one."""
     target: dict[str, tuple[str, str]] = {}
-    db.execute("CREATE TABLE same_as_match (ref INTEGER, id VARCHAR, how VARCHAR, candidates VARCHAR[])")
+    db.execute("CREATE TABLE same_as_match (ref INTEGER, id VARCHAR, how VARCHAR, candidates VARCHAR[], total BIGINT)")
     db.execute("CREATE TEMP TABLE asked AS SELECT * EXCLUDE (id, source) FROM describer")
     db.execute("CREATE TEMP TABLE offered AS SELECT * FROM described WHERE NOT describes")
     while db.execute("SELECT 1 FROM asked LIMIT 1").fetchone():
@@ -87,8 +87,32 @@ def _declared_targets(db: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, str
         """)
         db.execute("DELETE FROM asked WHERE ref IN (SELECT ref FROM same_as_match)")
         if not found:
-            break
+            return target | _circles(db)
     return target
+
+
+def _circles(db: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, str]]:
+    """Describers whose `same_as` names another one that leads back: no owner stands behind them.
+
+    One that names itself, as two descriptions of one absent table do, runs in no circle.
+    """
+    db.execute("CREATE TEMP TABLE open_describer AS SELECT * FROM described WHERE id IN (SELECT id FROM describer)")
+    match_references(db, "asked", "open_describer", "same_as_step")
+    names = dict(
+        db.execute("""
+            SELECT d.id, m.id FROM same_as_step m JOIN describer d USING (ref)
+            WHERE m.id IS NOT NULL AND NOT list_contains(m.candidates, d.id)
+        """).fetchall()
+    )
+    circles = {}
+    for one in names:
+        seen, at = set(), one
+        while at in names and at not in seen:
+            seen.add(at)
+            at = names[at]
+        if at == one:
+            circles[one] = (names[one], "exact")
+    return circles
 
 
 def _follow(target: dict[str, tuple[str, str]]) -> dict[str, str]:

@@ -54,6 +54,7 @@ class Match(NamedTuple):
     id: str | None
     how: str | None
     candidates: list[str]
+    total: int
 
 
 class Target:
@@ -237,8 +238,8 @@ class QueryLineage:
         return unresolved
 
     def _read_matches(self) -> None:
-        for ref, found, how, candidates in self._db.execute("SELECT ref, id, how, candidates FROM match").fetchall():
-            self._matches[ref] = Match(found, how, candidates)
+        for ref, *match in self._db.execute("SELECT ref, id, how, candidates, total FROM match").fetchall():
+            self._matches[ref] = Match(*match)
         columns: dict[str, list[Column]] = {}
         for table, title, column in self._db.execute("""
             SELECT table_id, title, id FROM field ORDER BY table_id, position, id
@@ -381,7 +382,16 @@ class QueryLineage:
                 ref = self._uses[use][name]
                 if entry := self._missing_table(use, name, self._matches[ref], guesses.get(ref, [])):
                     reference, why, message, candidates = entry
-                    yield Unresolved(reference, side, counterpart, why, message, candidates=candidates, **query)
+                    yield Unresolved(
+                        reference,
+                        side,
+                        counterpart,
+                        why,
+                        message,
+                        candidates=candidates,
+                        guessed=why == "not_found" and bool(candidates),
+                        **query,
+                    )
         for statement in binding.statements:
             for one in statement.ambiguous:
                 tables = [t[0].id if (t := self._table(use, name)) else str(name) for name in one.candidates]
@@ -402,7 +412,7 @@ class QueryLineage:
         reference = {"type": "external_table"} | {k: v for k, v in named.items() if v is not None}
         text = ".".join(v for v in named.values() if v)
         if match.candidates:
-            message = f"{text} could be {len(match.candidates)} tables; qualify it, or set the connection's defaults"
+            message = f"{text} could be {match.total} tables; qualify it, or set the connection's defaults"
             return reference, "ambiguous", message, tuple(match.candidates)
         message = f"no connection owns {text}" + ("; the candidates are guesses by name" if near else "")
         return reference, "not_found", message, tuple(near)

@@ -39,12 +39,14 @@ class Builder:
 
     def name(self, text: str, quoted: bool = False) -> int:
         """The number of an identifier."""
-        encoded = encode_name(text, quoted)
-        names = self.names
-        number = names.get(encoded)
+        return self.encoded(encode_name(text, quoted))
+
+    def encoded(self, name: str) -> int:
+        """The number of an identifier as programs hold it."""
+        number = self.names.get(name)
         if number is None:
-            number = names[encoded] = len(names)
-            self.texts.append(encoded)
+            number = self.names[name] = len(self.names)
+            self.texts.append(name)
         return number
 
     def key_of_name(self, number: int) -> str:
@@ -123,21 +125,20 @@ class Frame:
     def ref(self, column: Any) -> int:
         """The number of a reference, given its Column node."""
         args = column.args
-        this = args["this"]
-        table = args.get("table")
-        key: Any
-        if table is None:
-            key = (this.args["this"], this.args.get("quoted"))
-        elif args.get("db") is None:
-            key = (this.args["this"], this.args.get("quoted"), table.args["this"], table.args.get("quoted"))
-        else:
-            return self.ref_names([self.builder.ident(part) for part in column_parts(column)])
+        this = args["this"].args
+        own = '"' + this["this"] if this.get("quoted") else this["this"]
+        qualifier = args.get("table")
+        key: Any = own
+        if qualifier is not None:
+            if args.get("db") is not None:
+                return self.ref_names([self.builder.ident(part) for part in column_parts(column)])
+            table = qualifier.args
+            key = ('"' + table["this"] if table.get("quoted") else table["this"], own)
         number = self._refs.get(key)
         if number is None:
             number = self._refs[key] = len(self.scope.refs)
-            name = self.builder.name
-            own = name(key[0], bool(key[1]))
-            self.scope.refs.append([own] if table is None else [name(key[2], bool(key[3])), own])
+            encoded = self.builder.encoded
+            self.scope.refs.append([encoded(own)] if qualifier is None else [encoded(part) for part in key])
         return number
 
     def ref_names(self, names: list[int]) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 # Other people's names for a dialect, and the nearest relative of those that sqlglot does not have.
 _ALIASES = {
     "ansi": "",
@@ -58,6 +60,7 @@ _NO_ALIAS_REUSE = frozenset(
 _IMPLICIT_RECURSION = frozenset({"tsql", "fabric", "oracle", "snowflake", "teradata", "exasol", ""})
 
 
+@lru_cache(maxsize=256)
 def sqlglot_name(dialect: str | None) -> str:
     """sqlglot's name for the dialect; "" (its own, generic one) when nobody knows it."""
     from sqlglot.dialects.dialect import Dialects

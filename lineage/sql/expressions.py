@@ -20,7 +20,7 @@ def collect(
 ) -> None:
     """Append to `deps` what the expression depends on, in the text's order; `bound` are lambda parameters."""
     stack = [(root, flags)]
-    dispatch = _DISPATCH
+    dispatch, atoms = _DISPATCH, _ATOMS
     while stack:
         node, how = stack.pop()
         kind = dispatch.get(node.__class__, 0)
@@ -33,7 +33,16 @@ def collect(
         elif kind == _SPECIAL:
             _SPECIALS[type(node)](frame, node, how, stack, deps, bound)
         else:
-            _push(stack, node.args.values(), how)
+            at = len(stack)
+            for value in node.args.values():
+                if value.__class__ is list:
+                    for item in value:
+                        if item.__class__ not in atoms:
+                            stack.append((item, how))
+                elif value.__class__ not in atoms:
+                    stack.append((value, how))
+            if len(stack) - at > 1:
+                stack[at:] = stack[: at - 1 if at else None : -1]
 
 
 def _push(stack: list[tuple[Any, int]], values: Any, how: int) -> None:

@@ -211,40 +211,43 @@ class Binder:
         return None
 
     def _find_here(self, number: int, name: int, certain_only: bool) -> Ups | None:
-        key, ident = self.keys[name], name
-        sure: list[tuple[Source, Ups]] = []
-        possible: list[tuple[Source, Ups]] = []
+        key = self.keys[name]
+        sure: list[Ups] = []
+        possible: list[Source] = []
         weak: list[Ups] = []
-        sources = self.sources(number)
         merged = False
+        sources = self._sources[number] or self.sources(number)
         for source in sources:
-            if source.using is False:
+            columns, using = source.columns, source.using
+            if using is not None:
+                if using is False:
+                    continue
+                merged = merged or using is True or any(self.keys[n] == key for n in using)
+            if columns.__class__ is TableColumns and not columns.known:
+                possible.append(source)
                 continue
-            if source.using and (source.using is True or any(self.keys[n] == key for n in source.using)):
-                merged = True
-            certain, found = source.columns.find(key, ident)
+            certain, found = columns.find(key, name)
             if found is None:
                 continue
             if certain:
-                sure.append((source, found))
-            elif type(source.columns) is ScopeColumns and source.columns.open_ups is found:
+                sure.append(found)
+            elif columns.open_ups is found:
                 weak.append(found)
             else:
-                possible.append((source, found))
-        if sure:
-            if len(sure) == 1 and not merged:
-                return sure[0][1]
-            if merged:
-                return _merge([ups for _, ups in (sure + possible)])
-            return self._give_up(number, name, {t for ups in sure for t in self._tables_of(ups[1])})
+                possible.append(source)
+        if sure and not merged:
+            if len(sure) == 1:
+                return sure[0]
+            return self._give_up(number, name, {table for ups in sure for table in self._tables_of(ups)})
+        if sure or (possible and not certain_only):
+            if not sure and (len(possible) > 1 and not merged):
+                return self._give_up(number, name, {t for s in possible for t in s.columns.tables()})
+            found_in = sure + [ups for s in possible if (ups := s.columns.find(key, name)[1]) is not None]
+            if all(ups is not AMBIGUOUS for ups in found_in):
+                return _merge(found_in)
+            return self._give_up(number, name, {t for s in possible for t in s.columns.tables()})
         if certain_only:
             return None
-        if possible:
-            if len(possible) == 1 and possible[0][1] is not AMBIGUOUS:
-                return possible[0][1]
-            if merged and all(ups is not AMBIGUOUS for _, ups in possible):
-                return _merge([ups for _, ups in possible])
-            return self._give_up(number, name, {t for s, _ in possible for t in s.columns.tables()})
         if weak:
             return _merge(weak)
         for source in sources:

@@ -87,7 +87,7 @@ def parse_text(sql: str, dialect: str) -> Iterator[Parsed]:
         return
     text = neutralise(sql, dialect)
     try:
-        tokens = _dialect(dialect).tokenize(text)
+        tokens = _tokenize(dialect, text)
     except Exception as error:  # noqa: BLE001 - whatever the tokenizer says of foreign text is that text's error
         yield from _parse_pieces(text, dialect, error)
         return
@@ -113,7 +113,7 @@ def _parse_pieces(text: str, dialect: str, error: Exception) -> Iterator[Parsed]
         # Padding keeps the positions true.
         padded = _BLANK.sub(" ", text[: piece.start()]) + piece.group()
         try:
-            tokens = _dialect(dialect).tokenize(padded)
+            tokens = _tokenize(dialect, padded)
         except Exception as broken:  # noqa: BLE001
             yield _token_error(text, piece.start(), broken)
             continue
@@ -152,7 +152,7 @@ def _parse_or_fall_back(text: str, tokens: list[Any], dialect: str) -> list[Pars
     start, end = tokens[0].start, tokens[-1].end + 1
     for other in _FALLBACKS.get(dialect, ()):
         try:
-            again = _dialect(other).tokenize(_BLANK.sub(" ", text[:start]) + text[start:end])
+            again = _tokenize(other, _BLANK.sub(" ", text[:start]) + text[start:end])
         except Exception:  # noqa: BLE001, S112 - the error told is the one of the text's own dialect
             continue
         second = _parse(text, again, other) if again else []
@@ -216,7 +216,7 @@ def _parse(text: str, tokens: list[Any], dialect: str) -> list[Parsed]:
         tokens = tokens[place:] if place else tokens
         explained = bool(place)
     try:
-        trees = _parser(dialect).parse(tokens, text)
+        trees = _tools(dialect).parser.parse(tokens, text)
     except ParseError as error:
         return [_parse_error(tokens, error, explained)]
     except RecursionError:
@@ -245,14 +245,23 @@ def _parse_error(tokens: list[Any], error: ParseError, explained: bool) -> Parse
     return Parsed(None, tokens, explained, _ANSI.sub("", message), line, column)
 
 
-def _dialect(name: str) -> Dialect:
-    return Dialect.get_or_raise(name)
+class _Tools:
+    """A dialect's tokenizer and parser: making them costs more than a short statement."""
+
+    def __init__(self, name: str) -> None:
+        dialect = Dialect.get_or_raise(name)
+        self.tokenizer = dialect.tokenizer()
+        self.parser = dialect.parser(error_level=ErrorLevel.IMMEDIATE)
 
 
-def _parser(name: str) -> Any:
-    """This thread's parser for the dialect: making one costs more than a short statement."""
-    parsers: dict[str, Any] = _local.__dict__.setdefault("parsers", {})
-    parser = parsers.get(name)
-    if parser is None:
-        parser = parsers[name] = _dialect(name).parser(error_level=ErrorLevel.IMMEDIATE)
-    return parser
+def _tools(name: str) -> _Tools:
+    """This thread's tools: both hold state while they work."""
+    tools: dict[str, _Tools] = _local.__dict__.setdefault("tools", {})
+    found = tools.get(name)
+    if found is None:
+        found = tools[name] = _Tools(name)
+    return found
+
+
+def _tokenize(dialect: str, text: str) -> list[Any]:
+    return _tools(dialect).tokenizer.tokenize(text)

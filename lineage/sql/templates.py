@@ -26,7 +26,7 @@ _BREAK = re.compile(r"[^\r\n]")
 
 def neutralise(sql: str, dialect: str) -> str:
     """The text with templates and parameters made harmless, of the same length."""
-    if dialect in ("tsql", "fabric", "") and ("GO" in sql or "go" in sql or "Go" in sql):
+    if dialect in ("tsql", "fabric", "") and "\ngo" in sql.lower():
         sql = _GO.sub(lambda match: ";" + _blank(match.group()[1:]), sql)
     if not any(mark in sql for mark in _MARKS):
         return sql

@@ -77,7 +77,7 @@ class Graphs:
 
     def rows(self, header: GraphHeader) -> pa.Table:
         """The graph's rows, in the order of kind and key."""
-        rows = self.table.rows({header.content: SCOPE}).select(GRAPH_ROWS.names)
+        rows = self.table.rows([(SCOPE, header.content)]).select(GRAPH_ROWS.names)
         return rows.sort_by([("kind", "ascending"), ("key", "ascending")])
 
     def put(self, header: GraphHeader, rows: pa.Table) -> GraphHeader:

@@ -183,7 +183,7 @@ class Snapshots:
         newest = self.headers(connection)[-1:]
         if not newest:
             return {}
-        rows = self.table.rows({newest[0].content: connection})
+        rows = self.table.rows([(connection, newest[0].content)])
         kept = rows.filter(pa.compute.equal(rows["kind"], "query"))
         return dict(zip(kept["key"].to_pylist(), kept["program"].to_pylist(), strict=True))
 
@@ -228,7 +228,7 @@ class Snapshots:
     def _under(self, rows: pa.Table, older: Sequence[SnapshotHeader]) -> pa.Table:
         if not older:
             return rows
-        below = self.table.rows({h.content: h.connection for h in older}).select(ROWS.names)
+        below = self.table.rows([(h.connection, h.content) for h in older]).select(ROWS.names)
         return distinct(pa.concat_tables([below, rows]))
 
 

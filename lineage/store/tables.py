@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -66,14 +66,15 @@ class ContentTable:
             return []
         return _headers(table)
 
-    def rows(self, contents: Mapping[str, str]) -> pa.Table:
-        """The content rows of each `{content hash: scope}`, with `scope` and `segment`; whole contents only."""
+    def rows(self, contents: Collection[tuple[str, str]]) -> pa.Table:
+        """The rows of each `(scope, content hash)`, with `scope` and `segment`."""
         table = self._open()
         if table is None or not contents:
             return self.schema.empty_table()
-        wanted = " OR ".join(f"(scope = {_text(s)} AND segment = {_text(c)})" for c, s in contents.items())
+        wanted = " OR ".join(f"(scope = {_text(s)} AND segment = {_text(c)})" for s, c in contents)
         dataset = table.to_pyarrow_dataset(file_pruning_predicate=wanted)
-        keep = ds.field("segment").isin(list(contents)) & ds.field("scope").isin(list(set(contents.values())))
+        scopes, hashes = ({pair[at] for pair in contents} for at in (0, 1))
+        keep = ds.field("segment").isin(sorted(hashes)) & ds.field("scope").isin(sorted(scopes))
         found = dataset.to_table(filter=keep).select(self.schema.names)
         return found.cast(self.schema)
 

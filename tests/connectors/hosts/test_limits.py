@@ -95,7 +95,7 @@ def test_a_thread_that_goes_on_does_not_keep_the_run_open(host):
 
 def test_a_long_print_is_cut_after_it_is_masked_and_many_are_counted(host):
     for before in (1995, 65_530):
-        found = host("print('y' * %d + self.credentials['key'])" % before, {"key": "s3cret-key-of-a-form"})
+        found = host(f"print('y' * {before} + self.credentials['key'])", {"key": "s3cret-key-of-a-form"})
         assert found.error is None
         assert len(found.log) == 1
         assert len(found.log[0]) < 2100

@@ -5,7 +5,6 @@ from typing import Any
 RUNNING_REVENUE = """
 select month, category, running_revenue
 from reporting.revenue_trend
-order by month, category
 """
 
 CANCELLED_SHARE = """
