@@ -9,6 +9,7 @@ wait on standard input for the program. When this process or its parent ends, ev
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -43,7 +44,7 @@ def main() -> None:
     first = os.fork()
     if first:
         os.close(fd)
-        signal.signal(signal.SIGTERM, lambda *_: os.kill(first, signal.SIGTERM))
+        _on_end(first, signal.SIGTERM)
         os._exit(_wait_for(first))
     _die_with(None, signal.SIGTERM)
     if spaces & _NEWNS:
@@ -58,10 +59,10 @@ def main() -> None:
     worker = os.fork()
     if worker:
         os.close(fd)
-        signal.signal(signal.SIGTERM, lambda *_: os.kill(worker, signal.SIGKILL))
-        code = _wait_for(worker)
+        _on_end(worker, signal.SIGKILL)
+        ended = _wait_for(worker)
         _end_orphans()
-        os._exit(code)
+        os._exit(ended)
     _die_with(None, signal.SIGKILL)
     _limit(settings["limits"], missing, private=user is not None or bool(spaces & _NEWUSER))
     _become(user)
@@ -78,6 +79,16 @@ def _wait_for(worker: int) -> int:
         if pid == worker:
             code = os.waitstatus_to_exitcode(status)
             return code if code >= 0 else 128 - code
+
+
+def _on_end(child: int, by: signal.Signals) -> None:
+    """When this process is asked to end, its child is."""
+
+    def end(*_: object) -> None:
+        with contextlib.suppress(ProcessLookupError):  # it has ended
+            os.kill(child, by)
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def _end_orphans() -> None:

@@ -50,8 +50,8 @@ def main() -> None:
         _host_script(task, host, secodadk, verbs)
     except BaseException as error:  # noqa: BLE001 - it is told to the host; SystemExit of a script is a failure
         host.say({"kind": "error", **_described(error, task)})
-    host.say({"kind": "done"})
     sys.stdout.flush()
+    host.say({"kind": "done"})
     # Threads that the script left behind do not keep the run open.
     os._exit(0)
 

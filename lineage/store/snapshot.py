@@ -103,9 +103,10 @@ class SnapshotWriter:
         if len(self._rows) >= BATCH:
             self._flush()
 
-    def declaration(self, declaration: DeclaredLineage) -> None:
+    def declaration(self, declaration: DeclaredLineage) -> str:
+        """Takes a declaration; gives the key under which edges and unresolved references name it."""
         ends = [self._end(declaration.from_identifier), self._end(declaration.to_identifier)]
-        self._link("declaration", {"from_ref": ends[0], "to_ref": ends[1]})
+        return self._link("declaration", {"from_ref": ends[0], "to_ref": ends[1]})
 
     def statement(self, statement: Statement) -> None:
         reference = self._query(statement.sql, statement.dialect)
@@ -147,11 +148,12 @@ class SnapshotWriter:
         self.queries[key] = (sql, dialect)
         return {"query": key}
 
-    def _link(self, kind: str, row: dict[str, Any]) -> None:
+    def _link(self, kind: str, row: dict[str, Any]) -> str:
         digest = _digest(orjson.dumps([kind, row], option=orjson.OPT_SORT_KEYS))
         self._links.append({"kind": kind, "key": digest, "digest": digest, **row})
         if len(self._links) >= BATCH:
             self._flush()
+        return digest
 
     def _flush(self) -> None:
         if self._rows:
