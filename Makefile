@@ -1,0 +1,69 @@
+# Two commands on a machine with Python 3.11+ and make: `make demo` and `make test`. Both set up what they need.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/.made
+UV_VERSION := 0.13.8
+UV := $(BIN)/uv
+INSTALL := VIRTUAL_ENV=$(abspath $(VENV)) $(UV) pip install --quiet
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command "make lock" pyproject.toml --group build
+
+.PHONY: help demo ui test test-long check format bench lock demo-artifacts clean
+
+help:  ## Say what can be made.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-16s%s\n", $$1, $$2}'
+
+demo: $(STAMPS)/run  ## Sync the demo shop, and show where a dashboard's numbers come from.
+	@$(BIN)/python -m pipelines.demo
+
+ui: $(STAMPS)/run  ## Open Dagster's UI on the demo.
+	@$(BIN)/headwater --project pipelines/demo/shop ui
+
+test: $(STAMPS)/dev  ## Run the tests.
+	@$(BIN)/pytest -q
+
+test-long: $(STAMPS)/dev  ## Run the tests with the full counts of what `make test` samples.
+	@HEADWATER_LONG=1 $(BIN)/pytest -q --timeout 1800
+
+check: $(STAMPS)/dev  ## Lint, types, layers.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(STAMPS)/dev  ## Put the code into form.
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(STAMPS)/dev  ## Measure, beside peers or a lower bound; figures stand in bench/RESULTS.md.
+	@$(BIN)/python -m bench
+
+demo-artifacts: $(STAMPS)/dev  ## Make the demo's dbt artifacts again, with dbt itself.
+	@$(BIN)/python -m pipelines.demo.build_dbt
+
+lock: $(STAMPS)/uv  ## Choose the newest allowed versions again.
+	@$(COMPILE) --upgrade --group dev --output-file requirements-dev.lock
+	@$(COMPILE) --upgrade --constraint requirements-dev.lock --output-file requirements.lock
+
+clean:  ## Remove what was set up and what tools left.
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(STAMPS)/uv:
+	@echo "setting up $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/run: $(STAMPS)/uv requirements.lock pyproject.toml
+	@test -f $(STAMPS)/dev || { echo "installing headwater" && $(INSTALL) --require-hashes -r requirements.lock; }
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# secodadk pins a version of httpx that it does not need: it goes in by itself.
+$(STAMPS)/dev: $(STAMPS)/run requirements-dev.lock requirements-nodeps.lock
+	@echo "installing what tests and checks need"
+	@$(INSTALL) --require-hashes -r requirements-dev.lock
+	@$(INSTALL) --require-hashes --no-deps -r requirements-nodeps.lock
+	@touch $@
