@@ -148,7 +148,7 @@ class SecodaScript(Connector):
 
     def _say_missing(self, missing: dict[str, str]) -> None:
         for capability, cause in missing.items():
-            self.log.info("isolation of %s is not enforced: %s", capability, cause)
+            self.log.debug("isolation of %s is not enforced: %s", capability, cause)
 
     def _raised(self, message: dict[str, Any]) -> ScriptFailed:
         redact = self.context.redact

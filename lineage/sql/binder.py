@@ -37,7 +37,7 @@ def bind(program: Program, catalogue: Mapping[TableName, Sequence[str]]) -> Bind
 class _StatementBinder:
     def __init__(self, program: Program, catalogue: Mapping[TableName, Sequence[str]]) -> None:
         self.program = program
-        self.tables = program.table_names
+        self.tables = program.all_tables
         self.catalogue = catalogue
         self.binder = Binder(program, self._stored_columns)
         self._defined: dict[tuple[str, ...], list[str]] = {}
@@ -99,7 +99,7 @@ class _StatementBinder:
         for place, item in enumerate(items):
             if type(item) is OpenStar:
                 names = None  # from here on places mean nothing
-                star = self._upstreams(self.binder._whole(item))
+                star = self._upstreams(self.binder.whole(item))
                 outputs.append(Output(place, Identifier("*"), star, None, True))
                 continue
             _, name, ups, text = item

@@ -21,7 +21,7 @@ class Upstream(NamedTuple):
 
 
 class Output(NamedTuple):
-    """One column of what a statement's query gives, at its place (from 0); a `star` stands for unknown columns.
+    """One column that a statement's query gives, at its place from 0; a `star` stands for unknown columns.
 
     `name` is the column of `table` that it fills when it fills one; None when the dialect makes a name up.
     """

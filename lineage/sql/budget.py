@@ -36,7 +36,7 @@ def refusal_of_tokens(sql: str, tokens: Sequence[Any]) -> str | None:
     lower = sql.count
     if lower("(") + lower("[") + lower("{") + lower("<") <= MAX_DEPTH and len(tokens) <= 4 * MAX_DEPTH:
         return None
-    depth = deepest = types = 0
+    depth = deepest = types = run = longest_run = 0
     previous = None
     for token in tokens:
         kind = token.token_type
@@ -47,7 +47,13 @@ def refusal_of_tokens(sql: str, tokens: Sequence[Any]) -> str | None:
             depth = max(depth - 1, 0)
         elif kind is TokenType.LT and previous in _TYPES:
             types += 1
+        elif kind is previous and kind is not TokenType.SEMICOLON:
+            run += 1
+            longest_run = max(longest_run, run)
+        if kind is not previous:
+            run = 0
         previous = kind
+    deepest = max(deepest, longest_run)  # NOT NOT NOT ..., - - - ...
     if deepest > MAX_DEPTH:
         return f"nested {deepest} deep; at most {MAX_DEPTH} levels are read"
     return f"{types} nested types; at most {MAX_NESTED_TYPES} are read" if types > MAX_NESTED_TYPES else None

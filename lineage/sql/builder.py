@@ -31,8 +31,11 @@ class Builder:
         # Tables that live in this text only: key -> the scopes that filled them, with the columns' names and
         # the real tables they read. Those count as read where the table is used.
         self.temps: dict[str, list[tuple[int, list[int] | None, list[int]]]] = {}
-        # Where outputs stand in the text: (scope, output) -> an identifier inside; becomes the expression's text.
+        # (scope, output) -> an identifier inside the output: where it stands in the text.
         self.anchors: dict[tuple[int, int], Any] = {}
+        self.ctes: Ctes = {}  # in sight of a statement that stands in another's WITH
+        self.compile_changing_cte: Callable[[Builder, Any, Ctes], int]
+        self.compile_statement: Callable[[Builder, Any], None]
         self.add_source: Callable[[Frame, Any], None]
         self.parse_inner: Callable[[str], Any]
         self.compile_query: Callable[[Builder, Any, int, Ctes], int]
@@ -70,7 +73,7 @@ class Builder:
         return self.key(node if isinstance(node, str) else node.name)
 
     def table(self, parts: list[Name]) -> int:
-        """The number of a real table, its absent parts filled from what the script said (USE, search path)."""
+        """The number of a real table, absent parts filled from what the script said (USE, search path)."""
         parts = list(parts)
         if len(parts) == 1 and self.default_schema:
             parts.insert(0, self.default_schema)

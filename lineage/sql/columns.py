@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from lineage.names import Identifier
 from lineage.sql.dialects import keys_of_stored
@@ -32,7 +32,7 @@ class Registry:
 
 
 class TableColumns:
-    """A real table. `names` are its columns as the catalogue stores them, None when it does not know the table."""
+    """A real table. `names` are its columns as the catalogue stores them; None: it does not know the table."""
 
     __slots__ = ("by_key", "items", "known", "registry", "table")
 
@@ -177,3 +177,12 @@ class ScopeColumns:
         for star in self.stars:
             out |= star.tables()
         return out
+
+
+class Source(NamedTuple):
+    """A source of a scope, as bound: under which key, and what columns it offers."""
+
+    key: str
+    columns: Any
+    table: int  # its number when it is a real table, else -1
+    using: Any

@@ -5,21 +5,64 @@ from __future__ import annotations
 from functools import partial
 
 from sqlglot import exp
+from sqlglot.errors import ParseError
 
 from lineage.sql.builder import Builder
 from lineage.sql.dialects import sqlglot_name
 from lineage.sql.excerpts import excerpt_outputs
+from lineage.sql.moves import Unsupported
 from lineage.sql.parsing import Parsed, parse_query, parse_text
 from lineage.sql.program import Program, SqlError, StatementProgram, _Body
 from lineage.sql.queries import compile_query
 from lineage.sql.sources import add_source
-from lineage.sql.statements import Unsupported, compile_statement
+from lineage.sql.statements import compile_changing_cte, compile_statement
 
 # Commands that carry no lineage, of which the parser knows the first word only.
-_PLAIN = frozenset({"SHOW", "COMMIT", "ROLLBACK", "GRANT", "REVOKE", "CALL", "KILL", "VACUUM", "OPTIMIZE", "DESCRIBE",
-                    "ANALYZE", "COMMENT", "RESET", "LOCK", "UNLOCK", "BEGIN", "START", "SAVEPOINT", "DECLARE", "PRINT",
-                    "RAISE", "RETURN", "SET", "USE", "CHECKPOINT", "DISCARD", "LISTEN", "NOTIFY", "PRAGMA", "REFRESH",
-                    "UNCACHE", "CLEAR", "ADD", "LIST", "REMOVE", "PUT", "GET", "MSCK", "REINDEX", "ATTACH", "DETACH"})  # fmt: skip
+_PLAIN = frozenset(
+    [
+        "ADD",
+        "ANALYZE",
+        "ATTACH",
+        "BEGIN",
+        "CALL",
+        "CHECKPOINT",
+        "CLEAR",
+        "COMMENT",
+        "COMMIT",
+        "DECLARE",
+        "DESCRIBE",
+        "DETACH",
+        "DISCARD",
+        "GET",
+        "GRANT",
+        "KILL",
+        "LIST",
+        "LISTEN",
+        "LOCK",
+        "MSCK",
+        "NOTIFY",
+        "OPTIMIZE",
+        "PRAGMA",
+        "PRINT",
+        "PUT",
+        "RAISE",
+        "REFRESH",
+        "REINDEX",
+        "REMOVE",
+        "RESET",
+        "RETURN",
+        "REVOKE",
+        "ROLLBACK",
+        "SAVEPOINT",
+        "SET",
+        "SHOW",
+        "START",
+        "UNCACHE",
+        "UNLOCK",
+        "USE",
+        "VACUUM",
+    ]
+)
 
 
 def compile_sql(sql: str, dialect: str | None = None) -> Program:
@@ -32,6 +75,8 @@ def compile_sql(sql: str, dialect: str | None = None) -> Program:
         sql = sql.encode("utf-8", "replace").decode("utf-8")
     builder = Builder(name)
     builder.compile_query = compile_query
+    builder.compile_statement = compile_statement
+    builder.compile_changing_cte = compile_changing_cte
     builder.add_source = add_source
     builder.parse_inner = partial(parse_query, dialect=name)
     statements = builder.statements
@@ -64,6 +109,8 @@ def _compile_one(builder: Builder, parsed: Parsed, index: int, sql: str) -> SqlE
         compile_statement(builder, parsed.tree)
     except Unsupported as error:
         return SqlError(index, str(error), line, column, "sql_unsupported")
+    except ParseError as error:  # of a query that stands in the statement as a string
+        return SqlError(index, str(error).split("\n", 1)[0], line, column, "sql_parse_error")
     except RecursionError:
         return SqlError(index, "nested too deep to be compiled", line, column, "sql_budget")
     except Exception as error:  # noqa: BLE001 - a tree of a shape nobody foresaw must not hurt the other statements

@@ -54,11 +54,12 @@ def _final_scopes(builder: Builder) -> list[int]:
 
 
 def _select_list(tokens: list[Any], start: int, sql: str) -> list[tuple[int, int, str]]:
-    """The items of the select list in which the token at `start` stands: where each begins and ends, its text."""
+    """The items of the select list around the token at `start`: where each begins and ends, its text."""
     at = _select_before(tokens, bisect_left(tokens, start, key=lambda token: token.start))
     items: list[tuple[int, int, str]] = []
     depth, first, last = 0, None, None
-    for token in tokens[at:]:
+    for place in range(at, len(tokens)):
+        token = tokens[place]
         kind = token.token_type
         if kind in _OPEN:
             depth += 1
@@ -77,17 +78,11 @@ def _select_list(tokens: list[Any], start: int, sql: str) -> list[tuple[int, int
             if kind is TokenType.ALIAS or (first is None and kind in _LIST_HEADS):
                 continue
         first = first or token
-        if last is None or depth or kind in _CLOSE or not _is_alias(token, tokens, at):
+        if last is None or depth or kind in _CLOSE or tokens[place - 1].token_type is not TokenType.ALIAS:
             last = token
     if first is not None and last is not None:
         items.append((first.start, last.end, sql[first.start : last.end + 1]))
     return items
-
-
-def _is_alias(token: Any, tokens: list[Any], at: int) -> bool:
-    """The token follows AS."""
-    place = bisect_left(tokens, token.start, lo=at, key=lambda t: t.start)
-    return place > at and tokens[place - 1].token_type is TokenType.ALIAS
 
 
 def _without_alias(tokens: list[Any], item: tuple[int, int, str], name: str) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
-from lineage.names import Identifier
-from lineage.sql.columns import AMBIGUOUS, STAR, OpenStar, Registry, ScopeColumns, TableColumns, Ups
+from lineage.sql.columns import AMBIGUOUS, STAR, OpenStar, Registry, ScopeColumns, Source, TableColumns, Ups
+from lineage.sql.combine import add, differ, join_by_name, join_by_position, merge
 from lineage.sql.dialects import keys_of_names, reuses_aliases
 from lineage.sql.program import (
     ANY_QUALIFIER,
@@ -19,6 +19,7 @@ from lineage.sql.program import (
     Program,
     Scope,
 )
+from lineage.sql.stars import expand
 
 _MAX_ROUNDS = 12  # of a recursive query, until nothing new comes
 _ORDER = CLAUSES.index("order_by")
@@ -27,15 +28,6 @@ _ALIASES_ALWAYS = frozenset(CLAUSES.index(clause) for clause in ("group_by", "ha
 _NO_FIELDS = frozenset(
     {"postgres", "mysql", "tsql", "fabric", "oracle", "sqlite", "redshift", "teradata", "exasol"}
 )
-
-
-class Source(NamedTuple):
-    """A source of a scope, as bound: under which key, and what columns it offers."""
-
-    key: str
-    columns: Any
-    table: int  # its number when it is a real table, else -1
-    using: Any
 
 
 class Binder:
@@ -89,7 +81,7 @@ class Binder:
                 self._bind_select(number, scope)
             if scope.flags & RECURSIVE and number in rounds:
                 begin, done = rounds[number]
-                if done < _MAX_ROUNDS and _differ(before, self.results[number]):
+                if done < _MAX_ROUNDS and differ(before, self.results[number]):
                     rounds[number] = (begin, done + 1)
                     at = begin
 
@@ -124,7 +116,7 @@ class Binder:
         items: list[Any] = []
         for place, item in enumerate(columns.items):
             if type(item) is OpenStar:
-                rest = [self._whole(item)] * (len(aliases) - place)
+                rest = [self.whole(item)] * (len(aliases) - place)
                 pairs = zip(aliases[place:], rest, strict=True)
                 items += [(self.keys[alias], alias, ups, None) for alias, ups in pairs]
                 break
@@ -136,7 +128,7 @@ class Binder:
             items += [(self.keys[a], a, open_ups, None) for a in aliases[len(items) :]]
         return ScopeColumns(items, open_ups)
 
-    def _whole(self, star: OpenStar) -> Ups:
+    def whole(self, star: OpenStar) -> Ups:
         ups: Ups = {}
         for table in star.tables():
             ups[self.registry.number(table, "*", STAR)] = VALUE
@@ -144,7 +136,7 @@ class Binder:
 
     # References
 
-    def _find(self, number: int, names: list[int], *, certain_only: bool = False) -> Ups | None:
+    def find(self, number: int, names: list[int], *, certain_only: bool = False) -> Ups | None:
         """What a reference means in a scope and, failing that, in those around it. AMBIGUOUS is an answer."""
         if len(names) == 1:
             return self._find_bare(number, names[0], certain_only)
@@ -197,7 +189,7 @@ class Binder:
     def _all_of(self, source: Source) -> Ups:
         ups: Ups = {}
         for item in source.columns.items:
-            for column in self._whole(item) if type(item) is OpenStar else item[2]:
+            for column in self.whole(item) if type(item) is OpenStar else item[2]:
                 ups[column] = VALUE
         return ups
 
@@ -244,12 +236,12 @@ class Binder:
                 return self._give_up(number, name, {t for s in possible for t in s.columns.tables()})
             found_in = sure + [ups for s in possible if (ups := s.columns.find(key, name)[1]) is not None]
             if all(ups is not AMBIGUOUS for ups in found_in):
-                return _merge(found_in)
+                return merge(found_in)
             return self._give_up(number, name, {t for s in possible for t in s.columns.tables()})
         if certain_only:
             return None
         if weak:
-            return _merge(weak)
+            return merge(weak)
         for source in sources:
             if source.key == key:  # a source's name stands for its whole row
                 return self._all_of(source)
@@ -273,7 +265,7 @@ class Binder:
             if columns is not None:
                 parts.append((self._renamed(columns, aliases) if aliases else columns).items)
         by_name = scope.flags & BY_NAME
-        items = (_join_by_name(parts) if by_name else _join_by_position(parts)) if parts else []
+        items = (join_by_name(parts) if by_name else join_by_position(parts)) if parts else []
         result = self.results[number] = ScopeColumns(items)
         for clause, deps in scope.clauses:
             ups: Ups = {}
@@ -296,10 +288,10 @@ class Binder:
             names = scope.refs[target]
             alias = aliases.get(self.keys[names[0]]) if use_aliases and aliases else None
             if alias is not None and (aliases_first or found is None):
-                certain = None if aliases_first else self._find(number, names, certain_only=True)
+                certain = None if aliases_first else self.find(number, names, certain_only=True)
                 return alias if certain is None else certain
             if found is None:
-                found = self._find(number, names)
+                found = self.find(number, names)
                 if found is None:
                     self._note_missing(number, names)
                     found = {}
@@ -308,9 +300,9 @@ class Binder:
 
         for output in scope.outputs:
             if output[0] == -2:
-                items += self._expand(number, scope, output, look_up)
+                items += expand(self, number, output, look_up)
                 continue
-            ups = self._gather(output[1], look_up, self._reuses, False)
+            ups = self.gather(output[1], look_up, self._reuses, False)
             name = output[0]
             if name < 0:
                 items.append((f"?{len(items)}", None, ups, output[2]))
@@ -320,15 +312,15 @@ class Binder:
             aliases.setdefault(key, ups)
         open_ups = None
         if scope.open_deps is not None:
-            open_ups = self._gather(scope.open_deps, look_up, False, False)
+            open_ups = self.gather(scope.open_deps, look_up, False, False)
         self.results[number] = ScopeColumns(items, open_ups)
         found_clauses = self.clauses[number]
         found_clauses.clear()
         for clause, deps in scope.clauses:
             use = clause == _ORDER or self._reuses or clause in _ALIASES_ALWAYS
-            found_clauses.append((clause, self._gather(deps, look_up, use, clause == _ORDER)))
+            found_clauses.append((clause, self.gather(deps, look_up, use, clause == _ORDER)))
 
-    def _gather(
+    def gather(
         self, deps: list[int], look_up: Callable[..., Ups], use_aliases: bool, aliases_first: bool
     ) -> Ups:
         if len(deps) == 2 and deps[0] == VALUE and deps[1] >= 0:
@@ -337,11 +329,11 @@ class Binder:
         for place in range(0, len(deps), 2):
             flags, target = deps[place], deps[place + 1]
             if target >= 0:
-                _add(out, look_up(target, use_aliases, aliases_first), flags)
+                add(out, look_up(target, use_aliases, aliases_first), flags)
             elif flags:
                 columns = self.results[~target]
                 for item in columns.items if columns is not None else ():
-                    _add(out, self._whole(item) if type(item) is OpenStar else item[2], flags)
+                    add(out, self.whole(item) if type(item) is OpenStar else item[2], flags)
         return out
 
     def _note_missing(self, number: int, names: list[int]) -> None:
@@ -349,132 +341,3 @@ class Binder:
         sources = self.sources(number)
         if len(names) == 1 and len(sources) == 1 and type(sources[0].columns) is TableColumns:
             self.missing[number][self.keys[names[0]]] = (sources[0].columns.table, names[0])
-
-    # Stars
-
-    def _expand(self, number: int, scope: Scope, star: list[Any], look_up: Callable[..., Ups]) -> list[Any]:
-        _, qualifier, except_names, replace, rename = star
-        sources = self.sources(number)
-        if qualifier:
-            at, wanted = number, self.keys[qualifier[-1]]
-            chosen: list[Source] = []
-            while at >= 0 and not chosen:
-                chosen = [s for s in self.sources(at) if s.key == wanted]
-                at = self.program.scopes[at].parent
-            if not chosen:  # the fields of a struct
-                ups = self._find(number, qualifier) or {}
-                return [("*", STAR, ups, None)]
-            items = list(chosen[0].columns.items)
-            if not items and getattr(chosen[0].columns, "open_ups", None):
-                items = [("*", STAR, chosen[0].columns.open_ups, None)]
-        else:
-            items = self._joined_items([s for s in sources if s.using is not False])
-        if not (except_names or replace or rename):
-            return items
-        keys = self.keys
-        dropped = frozenset(keys[name] for name in except_names)
-        replaced = {keys[name]: self._gather(deps, look_up, False, False) for name, deps in replace}
-        renamed = {keys[old]: new for old, new in rename}
-        out: list[Any] = []
-        for item in items:
-            if type(item) is OpenStar:
-                back: dict[str, tuple[str, Any]] = {
-                    keys[new]: (old, Identifier(old)) for old, new in renamed.items()
-                }
-                gone = dropped | frozenset(replaced) | frozenset(renamed)
-                out += [(key, Identifier(key), ups, None) for key, ups in replaced.items()]
-                out.append(item.without(gone, back))
-            elif item[0] in dropped:
-                continue
-            elif item[0] in replaced:
-                out.append((item[0], item[1], replaced[item[0]], None))
-            elif item[0] in renamed:
-                new = renamed[item[0]]
-                out.append((keys[new], new, item[2], None))
-            else:
-                out.append(item)
-        return out
-
-    def _joined_items(self, sources: list[Source]) -> list[Any]:
-        """All columns of all sources; those of USING and NATURAL once."""
-        if len(sources) == 1:
-            return self._items_of(sources[0])
-        items: list[Any] = []
-        for source in sources:
-            own = self._items_of(source)
-            if source.using:
-                have = {item[0]: place for place, item in enumerate(items) if type(item) is not OpenStar}
-                shared = set(have) if source.using is True else {self.keys[name] for name in source.using}
-                rest = []
-                for item in own:
-                    if type(item) is OpenStar:
-                        rest.append(item.without(frozenset(shared & set(have)), {}))
-                    elif item[0] in shared and item[0] in have:
-                        place = have[item[0]]
-                        old = items[place]
-                        items[place] = (old[0], old[1], _merge([old[2], item[2]]), old[3])
-                    else:
-                        rest.append(item)
-                own = rest
-            items += own
-        return items
-
-    def _items_of(self, source: Source) -> list[Any]:
-        items: list[Any] = source.columns.items
-        if not items and getattr(source.columns, "open_ups", None):
-            return [("*", STAR, source.columns.open_ups, None)]
-        return items
-
-
-def _add(out: Ups, ups: Ups, flags: int) -> None:
-    for column, ways in ups.items():
-        out[column] = out.get(column, 0) | (ways if flags == VALUE else flags)
-
-
-def _merge(parts: list[Ups]) -> Ups:
-    if len(parts) == 1:
-        return parts[0]
-    out: Ups = {}
-    for ups in parts:
-        _add(out, ups, VALUE)
-    return out
-
-
-def _join_by_position(parts: list[list[Any]]) -> list[Any]:
-    """Column by column as far as the places are known; behind a star, by name."""
-    first = list(parts[0])
-    for other in parts[1:]:
-        for place, item in enumerate(other):
-            if place >= len(first):
-                break
-            mine = first[place]
-            if type(mine) is OpenStar or type(item) is OpenStar:
-                if type(mine) is OpenStar and type(item) is OpenStar:
-                    first[place] = mine.beside(item)
-                break
-            first[place] = (mine[0], mine[1], _merge([mine[2], item[2]]), mine[3])
-    return first
-
-
-def _join_by_name(parts: list[list[Any]]) -> list[Any]:
-    places: dict[str, int] = {}
-    out: list[Any] = []
-    for part in parts:
-        for item in part:
-            if type(item) is OpenStar:
-                out.append(item)
-            elif item[0] in places:
-                mine = out[places[item[0]]]
-                out[places[item[0]]] = (mine[0], mine[1], _merge([mine[2], item[2]]), mine[3])
-            else:
-                places[item[0]] = len(out)
-                out.append(item)
-    return out
-
-
-def _differ(before: ScopeColumns | None, after: ScopeColumns | None) -> bool:
-    if before is None or after is None:
-        return before is not after
-    return [i[2] for i in before.items if type(i) is not OpenStar] != [
-        i[2] for i in after.items if type(i) is not OpenStar
-    ]

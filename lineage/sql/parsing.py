@@ -60,7 +60,7 @@ _PIECE = re.compile(r"[^;]*;?")
 _FALLBACKS = {"": ("mysql", "tsql", "hive", "clickhouse"), "athena": ("hive",), "spark": ("snowflake",)}
 _local = threading.local()
 
-# What falls back on a command is reported as `sql_unsupported`; the library's warning would repeat it, text and all.
+# What falls back on a command is reported as `sql_unsupported`: the library's warning would repeat the text.
 logging.getLogger("sqlglot").addFilter(
     lambda record: "Falling back to parsing as a 'Command'" not in record.getMessage()
 )

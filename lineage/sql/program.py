@@ -1,7 +1,7 @@
 """The compiled form of SQL text: schema-free, made of lists, strings and numbers only.
 
-A program holds *names* (every identifier once), *tables*, *scopes* and *statements* that refer to each other by
-position. A scope is one query block. Its `refs` are the distinct columns it names, as lists of name numbers;
+A program holds *names* (every identifier once), *tables*, *scopes* and *statements* that refer to each other
+by position. A scope is one query block. Its `refs` are the distinct columns it names, as lists of name numbers;
 its *dependencies* are flat lists `[flags, target, flags, target, ...]` where a target is a ref, or, inverted
 (`~n`), the scope of a subquery. `order` lists the scopes so that each comes after those it reads.
 """
@@ -117,8 +117,8 @@ class Program:
         self.statements = body.statements
 
     @cached_property
-    def table_names(self) -> tuple[TableName, ...]:
-        """The distinct tables that the text reads or writes."""
+    def all_tables(self) -> tuple[TableName, ...]:
+        """Every table by its number, those included that only a renaming mentions."""
         names = self.names
         return tuple(
             TableName(
@@ -129,6 +129,17 @@ class Program:
             )
             for table, schema, database, instance in self.tables
         )
+
+    @cached_property
+    def table_names(self) -> tuple[TableName, ...]:
+        """The distinct tables that the text reads or writes."""
+        used = dict.fromkeys(table for s in self.statements for table in (*s.reads, *s.writes))
+        used.update(
+            dict.fromkeys(
+                source[2] for scope in self.scopes for source in scope.sources if source[1] == TABLE
+            )
+        )
+        return tuple(self.all_tables[table] for table in used)
 
     def identifier(self, name: int | Identifier) -> Identifier:
         """A name by its number; a name that comes from the catalogue is one already."""

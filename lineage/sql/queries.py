@@ -14,6 +14,7 @@ from lineage.sql.program import BY_NAME, CLAUSES, RECURSIVE, SCOPE, SELECT, UNIO
 from lineage.sql.sources import add_clause, add_join, add_source
 
 SET_OPERATIONS = frozenset({exp.Union, exp.Except, exp.Intersect})
+_CHANGES = frozenset({exp.Insert, exp.Update, exp.Delete, exp.Merge})
 _CLAUSES = tuple(
     (arg, CLAUSES.index(clause))
     for arg, clause in (
@@ -33,7 +34,7 @@ ORDER, GROUP = CLAUSES.index("order_by"), CLAUSES.index("group_by")
 
 
 def compile_query(builder: Builder, node: Any, parent: int, ctes: Ctes) -> int:
-    """Compile any query and give its scope's number. `parent` is the scope whose sources it may name, or -1."""
+    """Compile any query, give its scope's number. `parent`: the scope whose sources it may name, or -1."""
     while True:
         kind = type(node)
         with_ = node.args.get("with_")
@@ -66,7 +67,9 @@ def add_ctes(builder: Builder, with_: Any, parent: int, ctes: Ctes) -> Ctes:
         key = builder.key_of_node(alias.args.get("this") or "")
         columns = [builder.ident(column) for column in alias.args.get("columns") or ()] or None
         body = cte.args["this"]
-        if recursive and type(body) in SET_OPERATIONS:
+        if type(body) in _CHANGES:
+            number = builder.compile_changing_cte(builder, body, ctes)
+        elif recursive and type(body) in SET_OPERATIONS:
             number = _compile_union(builder, body, parent, ctes, own=key, columns=columns)
         else:
             number = compile_query(builder, body, parent, ctes)

@@ -10,6 +10,7 @@ from lineage.sql.builder import Builder, Frame, Name
 from lineage.sql.expressions import collect, dependencies, distinct
 from lineage.sql.pivots import add_pivots
 from lineage.sql.program import BY_NAME, CLAUSES, SCOPE, SELECT, TABLE, UNION, VALUE
+from lineage.sql.templates import UNKNOWN
 
 JOIN = CLAUSES.index("join")
 
@@ -111,9 +112,14 @@ def table_parts(builder: Builder, node: Any) -> list[Name]:
             if not text:
                 return []
             parts.append((text, False))
-    while parts and not parts[0][0]:
-        parts.pop(0)
-    return parts if parts and parts[-1][0] else []
+    while parts and (not parts[0][0] or UNKNOWN in parts[0][0]):
+        parts.pop(0)  # absent, or known to a template's engine only
+    return parts if parts and parts[-1][0] and UNKNOWN not in parts[-1][0] else []
+
+
+def is_local(builder: Builder, parts: list[Name]) -> bool:
+    """T-SQL's #temp tables and @table variables live in the session, whoever made them."""
+    return parts[-1][0][:1] in ("#", "@") and builder.dialect in ("tsql", "fabric", "")
 
 
 def parts_key(builder: Builder, parts: list[Name]) -> str:
@@ -141,13 +147,15 @@ def _add_table(frame: Frame, node: Any, using: Any) -> None:
         kind, (number, columns) = SCOPE, cte
     elif key in builder.temps:
         kind, number, columns = SCOPE, _temp(builder, key), None
+    elif is_local(builder, parts):
+        _add_function(frame, None, alias or exp.TableAlias(this=exp.to_identifier(parts[-1][0])), using)
+        return
     elif len(parts) > 1 and builder.dialect == "bigquery" and builder.key(*parts[0]) in frame.aliases:
         _add_path(frame, parts, alias, using)
         return
     else:
         kind, number, columns = TABLE, builder.table(_without_partition(builder, parts)), None
-        if parts[0][0][:1] != "@":
-            builder.read(number)
+        builder.read(number)
     if args.get("pivots"):
         add_pivots(frame, args["pivots"], kind, number, alias, columns, default)
         return

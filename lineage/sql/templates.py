@@ -1,6 +1,6 @@
 """Text as it is found in the wild: templates and parameters are replaced, length for length, by plain SQL.
 
-Every replacement is as long as what it replaces and keeps its line breaks, so that positions in errors stay true.
+Every replacement is as long as what it replaces and keeps its line breaks: positions in errors stay true.
 """
 
 from __future__ import annotations
@@ -10,9 +10,13 @@ import re
 # Stands for a name that only the template's engine knows. A table whose name holds it is no table.
 UNKNOWN = "ª"
 
+# Each alternative stops at another opening of its kind, so that text which never closes costs one pass.
 _TEMPLATE = re.compile(
-    r"\{\{(?P<expression>.*?)\}\}|\{%-?\s*(?P<tag>\w+).*?%\}|\{#.*?#\}|\$\{(?P<variable>[^{}]*)\}|%\(\w+\)s",
-    re.S,
+    r"\{\{(?P<expression>[^{}]*(?:[{}](?![{}])[^{}]*)*)\}\}"
+    r"|\{%-?\s*(?P<tag>\w+)(?:[^%{]|%(?!\})|\{(?!%))*%\}"
+    r"|\{#(?:[^#{]|#(?!\})|\{(?!#))*#\}"
+    r"|\$\{(?P<variable>[^{}]*)\}"
+    r"|%\(\w+\)s"
 )
 _MARKS = ("{{", "{%", "{#", "${", "%(")
 _GO = re.compile(r"^[ \t]*GO(?:[ \t]+\d+)?[ \t]*;?[ \t]*$", re.I | re.M)
@@ -47,7 +51,7 @@ def neutralise(sql: str, dialect: str) -> str:
 
 
 def _skipping(tag: str, depth: int) -> int:
-    """Of `{% if %} A {% else %} B {% endif %}` the first branch stands for all: how deep in the others we are."""
+    """Of `{% if %} A {% else %} B {% endif %}` only A is read: how deep in the others we are."""
     if tag == "if":
         return depth + 1 if depth else 0
     if tag in ("else", "elif"):

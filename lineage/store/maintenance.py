@@ -6,9 +6,12 @@ were removed, and every commit that is lost to a writer is done again.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from lineage.store.tables import HEADERS, ContentTable
 
@@ -62,26 +65,23 @@ def _drop_contents(table: ContentTable, retention_hours: int, report: Maintenanc
     """Contents that no header names, and that were written long enough ago to belong to no commit under way."""
     delta = table.delta()
     named = {(h["scope"], h["content"]) for h in table.headers()}
-    before = datetime.now().timestamp() - retention_hours * 3600
-    actions = delta.get_add_actions(flatten=True)
-    rows = [dict(zip(actions.schema.names, values, strict=True)) for values in zip(*(c.to_pylist() for c in actions.columns), strict=True)]
-    written: dict[tuple[str, str], float] = {}
-    for row in rows:
+    before_ms = (time.time() - retention_hours * 3600) * 1000
+    written: dict[tuple[str, str], int] = {}
+    for row in pa.table(delta.get_add_actions(flatten=True)).to_pylist():
         content = (row["partition.scope"], row["partition.segment"])
         if content[1] != HEADERS and content not in named:
-            written[content] = max(written.get(content, 0.0), row["modification_time"].timestamp())
+            written[content] = max(written.get(content, 0), row["modification_time"])
     for (scope, segment), at in sorted(written.items()):
-        if at <= before:
+        if at <= before_ms:
             where = f"scope = '{_quoted(scope)}' AND segment = '{_quoted(segment)}'"
             table.commit(lambda where=where: table.delta().delete(where))
             report.contents_removed += 1
 
 
 def _compact(table: ContentTable, report: MaintenanceReport) -> None:
-    headers = [("segment", "=", HEADERS)]
-    if len(table.delta().file_uris(partition_filters=headers)) < COMPACT_FILES:
+    if len(table.delta().file_uris(file_pruning_predicate=f"segment = '{HEADERS}'")) < COMPACT_FILES:
         return
-    metrics = table.commit(lambda: table.delta().optimize.compact(partition_filters=headers))
+    metrics = table.commit(lambda: table.delta().optimize.compact(partition_filters=[("segment", "=", HEADERS)]))
     report.files_compacted += int(metrics["numFilesRemoved"])
 
 

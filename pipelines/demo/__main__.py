@@ -1,6 +1,7 @@
 """`python -m pipelines.demo`: syncs the packaged demo project where it lies, then shows what came of it."""
 
 import sys
+from pathlib import Path
 
 from lineage import open_store
 from pipelines.cli.main import run
@@ -9,11 +10,11 @@ from pipelines.demo.show import show
 from pipelines.project import read_project
 
 
-def main() -> int:
+def main(project: Path = SHOP) -> int:
     """The sync's exit code: references that do not resolve are no failure."""
-    code = run(["--project", str(SHOP), "sync"])
+    code = run(["--project", str(project), "sync"])
     if code == 0:
-        show(open_store(read_project(SHOP).storage).graph(), SHOP)
+        show(open_store(read_project(project).storage).graph(), project)
     return code
 
 

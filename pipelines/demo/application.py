@@ -34,16 +34,16 @@ create table till_sales (
     till_sale_id integer primary key, product_id integer not null references products (product_id),
     sold_at text not null, quantity integer not null, unit_price_cents integer not null);
 create table payments (
-    payment_id integer primary key, order_id integer not null references orders (order_id), method text not null,
-    status text not null, amount_cents integer not null, paid_at text);
+    payment_id integer primary key, order_id integer not null references orders (order_id),
+    method text not null, status text not null, amount_cents integer not null, paid_at text);
 create table refunds (
     refund_id integer primary key, order_item_id integer not null references order_items (order_item_id),
     amount_cents integer not null, refunded_at text not null);
 """
 TABLES = ("customers", "categories", "products", "orders", "order_items", "till_sales", "payments", "refunds")
 
-_FIRST = "Ada Alan Barbara Edgar Edsger Frances Grace Jim John Katherine Ken Margaret Niklaus Radia Tony".split()
-_LAST = "Codd Dijkstra Gray Hamilton Hoare Hopper Johnson Kay Liskov Lovelace Perlman Thompson Wirth".split()
+_FIRST = ("Anna", "Ben", "Clara", "David", "Emma", "Felix", "Greta", "Hugo", "Ida", "Jonas", "Klara", "Leo")
+_LAST = ("Bauer", "Dubois", "Fischer", "Jansen", "Keller", "Lind", "Moreau", "Nowak", "Rossi", "Weber")
 _COUNTRIES = ("AT", "CH", "DE", "DK", "FR", "IT", "NL", "PL")
 _GOODS = {
     "Coffee": ("Espresso", "Filter roast", "Decaf", "Cold brew"),

@@ -1,7 +1,7 @@
 """Makes the demo's dbt artifacts again, with real dbt: `python -m pipelines.demo.build_dbt`.
 
-Needs dbt-core and dbt-duckdb; nothing else of the demo does. What differs from machine to machine and from run to
-run is taken out, so that the files change when the project does.
+Needs dbt-core and dbt-duckdb; nothing else of the demo does. What differs from machine to machine and from
+run to run is taken out, so that the files change when the project does.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pipelines.demo.warehouse import make_raw
 ARTIFACTS = ("manifest.json", "catalog.json", "run_results.json")
 TARGET = Path("dbt/target")
 MADE_AT = "2026-11-01T00:00:00Z"
+_SETS = ("nodes", "macros", "refs", "sources")  # lists whose order changes from run to run
 _TIMES = ("generated_at", "started_at", "completed_at", "compiled_at")
 _SECONDS = 0.1
 _EMPTY_ID = "00000000-0000-0000-0000-000000000000"
@@ -40,7 +41,7 @@ _LEFT_OUT = ("macros", "docs", "selectors", "disabled", "parent_map", "child_map
 
 
 def build_artifacts(project: Path = SHOP) -> dict[str, str]:
-    """The text of each artifact, by file name, as real dbt makes it now. Raises RunError with dbt's output."""
+    """The text of each artifact, by file name, as real dbt makes it now. RunError has dbt's output."""
     with tempfile.TemporaryDirectory(prefix="headwater-dbt-") as name:
         copy = Path(name)
         for part in ("dbt", "sql"):
@@ -88,6 +89,8 @@ def _fixed(key: str, value: Any) -> Any:
         return _SECONDS
     if (key in _TIMES or key.endswith("_started_at")) and isinstance(value, str):
         return MADE_AT
+    if key in _SETS and isinstance(value, list):
+        return sorted(value, key=json.dumps)
     if key == "thread_id":
         return "Thread-1"
     return None if key in ("root_path", "build_path") else value

@@ -1,4 +1,4 @@
-"""Makes the demo project's data where it is missing: the application's database, and the warehouse fed by it."""
+"""Makes the demo's data where it is missing: the application's database, and the warehouse fed by it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What `make demo` prints after the sync: where a dashboard's numbers come from, what did not resolve, what to type."""
+"""What `make demo` prints after the sync.
+
+Where a dashboard's numbers come from, what did not resolve, and what to type next.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,8 @@ def show(graph: LineageGraph, project: Path, console: Console | None = None) -> 
 class PathTree:
     """All that flows into a resource, as a tree. What only filters, groups or joins is left out.
 
-    A column that is a mere copy stands behind its copy, after an arrow; one that stood higher up is not opened again.
+    A column that is merely copied stands behind its copy, after an arrow; one that stood above is not opened
+    again.
     """
 
     def __init__(self, graph: LineageGraph, identifier: str) -> None:
@@ -65,7 +69,10 @@ class PathTree:
     def _line(self, node: str, width: int) -> tuple[Text, str]:
         """A node's line, as long as copies fit on it; with the node it ends on."""
         line = self._label(node)
-        while (copied := self._copied(node)) and len(longer := line + Text(" ← ", "dim") + self._name(copied)) <= width:
+        while copied := self._copied(node):
+            longer = line + Text(" ← ", "dim") + self._name(copied)
+            if len(longer) > width:
+                break
             line, node = longer, copied
         if node in self._opened and self._into.get(node):
             note = " (above)"
@@ -126,7 +133,7 @@ def next_commands(project: Path) -> Iterator[tuple[str, str]]:
     """Commands that work where the reader stands, each with what it does."""
     headwater = _headwater(project)
     yield f"{headwater} ui", "Dagster's page: the assets, their runs, the schedules"
-    yield f"{headwater} lineage upstream dashboard.stores --columns", "the same question for another dashboard"
+    yield f"{headwater} lineage upstream dashboard.stores --columns", "the same of another dashboard"
     yield (
         f"{headwater} lineage downstream app.main.order_items.discount_cents",
         "what breaks if the application changes this column",

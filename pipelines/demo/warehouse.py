@@ -1,7 +1,7 @@
 """The shop's DuckDB warehouse, made as it would be in life: load, dbt, views, nightly aggregate.
 
-The scripts are those that the project's connections read, so that the lineage they tell is true. dbt is not needed:
-what runs is the SQL that it compiled, out of its committed manifest.
+The scripts are those that the project's connections read, so that the lineage they tell is true. dbt is not
+needed: what runs is the SQL that it compiled, out of its committed manifest.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def make_warehouse(path: Path, application: Path, project: Path) -> None:
 def _attach(db: duckdb.DuckDBPyConnection, application: Path) -> None:
     """The application's tables, in a database called `app`.
 
-    DuckDB's own `attach ... (type sqlite)` is an extension that would be downloaded; Python reads SQLite as well.
+    DuckDB's own `attach ... (type sqlite)` is an extension, to be downloaded; Python reads SQLite as it is.
     """
     db.execute("attach ':memory:' as app")
     with closing(sqlite3.connect(application)) as source:

@@ -1,4 +1,8 @@
-"""The shop's BI tool as a Secoda integration: dashboards, their charts, and where each chart's numbers come from."""
+"""The shop's BI tool as a Secoda integration: dashboards, charts, and where their numbers come from."""
+
+# Written as such scripts are: without types.
+# mypy: ignore-errors
+# ruff: noqa: ANN001, ANN201
 
 from secodadk import (
     DeclaredLineage,

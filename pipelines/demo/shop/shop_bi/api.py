@@ -1,7 +1,7 @@
 """The BI tool's web API, as a WSGI app: log in with user and password, then read the dashboards page by page.
 
-    POST /api/login {"user", "password"}   -> {"token"}
-    GET  /api/dashboards?page=N            -> {"dashboards": [...], "next_page": N or null}
+POST /api/login {"user", "password"} answers {"token"};
+GET /api/dashboards?page=N answers {"dashboards": [...], "next_page": N or null}.
 """
 
 import hmac
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs
 
-from shop_bi.dashboards import DASHBOARDS
+from .dashboards import DASHBOARDS
 
 USER = "headwater"
 PAGE = 2

@@ -17,7 +17,7 @@ from orders_of_months
 group by month
 """
 
-# On purpose: the table was called so until it was renamed daily_sales (not_found; the new name is a candidate).
+# On purpose: the table was called so until it became daily_sales (not_found, with that as candidate).
 CHANNELS = """
 select day, channel, net_revenue
 from reporting.daily_sale

@@ -1,0 +1,186 @@
+"""Statements that change rows in place: UPDATE, DELETE, MERGE."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlglot import exp
+
+from lineage.sql.builder import Builder, Frame, Name
+from lineage.sql.expressions import dependencies
+from lineage.sql.program import CLAUSES, SELECT
+from lineage.sql.sources import add_clause, add_join, add_source, parts_key, table_parts
+from lineage.sql.targets import flow_into, own_ctes
+
+WHERE, JOIN = CLAUSES.index("where"), CLAUSES.index("join")
+
+
+def _add_target(builder: Builder, frame: Frame, node: Any) -> list[Name]:
+    """The table that UPDATE, DELETE or MERGE changes: a source, yet not read for its own sake."""
+    parts = table_parts(builder, node)
+    before = list(builder.statement.reads)
+    add_source(frame, node)
+    if not node.args.get("joins"):
+        builder.statement.reads = before
+    elif parts:
+        own = builder.table(parts)
+        if own not in before and own in builder.statement.reads:
+            builder.statement.reads.remove(own)
+    return parts
+
+
+def _aliased(builder: Builder, node: Any, others: list[Any]) -> Any:
+    """T-SQL's `UPDATE a SET ... FROM t AS a`: the source that the alias stands for."""
+    parts = table_parts(builder, node)
+    if len(parts) != 1:
+        return None
+    key = parts_key(builder, parts)
+    for other in others:
+        for table in (other, *(join.args["this"] for join in other.args.get("joins") or ())):
+            alias = table.args.get("alias")
+            if type(table) is not exp.Table or alias is None or alias.args.get("this") is None:
+                continue
+            if builder.key_of_node(alias.args["this"]) == key:
+                return table
+    return None
+
+
+def _set_items(frame: Frame, items: list[Any]) -> None:
+    """SET a = x, (b, c) = (SELECT ...): an output for each column assigned."""
+    builder = frame.builder
+    for item in items:
+        if type(item) not in (exp.EQ, exp.PropertyEQ):
+            continue
+        left, right = item.args["this"], item.args["expression"]
+        if type(left) is exp.Tuple:
+            names = left.args["expressions"]
+            values = right.args["expressions"] if type(right) is exp.Tuple else [right] * len(names)
+        else:
+            names, values = [left], [right]
+        for name, value in zip(names, values, strict=False):
+            while type(name) is exp.Dot:
+                name = name.args["this"]
+            if type(name) is exp.Column:
+                name = name.args["this"]
+            if type(name) is exp.Identifier:
+                frame.scope.outputs.append([builder.ident(name), dependencies(frame, value), None])
+
+
+def compile_update(builder: Builder, node: Any) -> None:
+    builder.statement.kind = "update"
+    args = node.args
+    ctes = own_ctes(builder, node)
+    frame = Frame(builder, SELECT, -1, ctes)
+    from_ = args.get("from_")
+    others = [from_.args["this"]] if from_ is not None else []
+    aliased = _aliased(
+        builder, args["this"], [*others, *([args["this"]] if args["this"].args.get("joins") else [])]
+    )
+    if aliased is None:
+        parts = _add_target(builder, frame, args["this"])
+    else:
+        parts = table_parts(builder, aliased)
+    for other in others:
+        add_source(frame, other)
+    _set_items(frame, args.get("expressions") or [])
+    add_clause(frame, WHERE, args.get("where"))
+    flow_into(builder, parts, None, frame.close(), False) if parts else frame.close()
+
+
+def _forget_read(builder: Builder, parts: list[Name]) -> None:
+    table = builder.table(parts)
+    if table in builder.statement.reads:
+        builder.statement.reads.remove(table)
+
+
+def compile_delete(builder: Builder, node: Any) -> None:
+    builder.statement.kind = "delete"
+    args = node.args
+    ctes = own_ctes(builder, node)
+    frame = Frame(builder, SELECT, -1, ctes)
+    targets = args.get("tables") or []
+    this = args.get("this")
+    others = list(args.get("using") or [])
+    if targets:
+        add_source(frame, this)
+        for other in others:
+            add_source(frame, other)
+        written = [table_parts(builder, _aliased(builder, t, [this, *others]) or t) for t in targets]
+        for parts in written:
+            _forget_read(builder, parts)
+    else:
+        aliased = _aliased(builder, this, others)
+        if aliased is None:
+            written = [_add_target(builder, frame, this)]
+        else:
+            written = [table_parts(builder, aliased)]
+        for other in others:
+            add_source(frame, other)
+        if aliased is not None:
+            _forget_read(builder, written[0])
+    for join in args.get("joins") or ():
+        add_join(frame, join)
+    add_clause(frame, WHERE, args.get("where"))
+    number = frame.close()
+    for parts in written:
+        if parts:
+            flow_into(builder, parts, None, number, False)
+
+
+def compile_merge(builder: Builder, node: Any) -> None:
+    builder.statement.kind = "merge"
+    args = node.args
+    ctes = own_ctes(builder, node)
+    whens = args["whens"].args["expressions"] if args.get("whens") is not None else []
+    for when in whens or [None]:
+        frame = Frame(builder, SELECT, -1, ctes)
+        parts = _add_target(builder, frame, args["this"])
+        add_source(frame, args["using"])
+        add_clause(frame, JOIN, args.get("on"))
+        columns: list[int] | None = None
+        by_position = False
+        if when is not None:
+            add_clause(frame, WHERE, when.args.get("condition"))
+            then = when.args.get("then")
+            if type(then) is exp.Update:
+                _set_or_star(frame, then)
+            elif type(then) is exp.Insert:
+                columns, by_position = _merge_insert(frame, then)
+        if parts:
+            flow_into(builder, parts, columns, frame.close(), by_position)
+        else:
+            frame.close()
+
+
+def _set_or_star(frame: Frame, then: Any) -> None:
+    items = then.args.get("expressions")
+    if isinstance(items, list):
+        _set_items(frame, items)
+    else:
+        _source_star(frame)
+
+
+def _source_star(frame: Frame) -> None:
+    """`UPDATE SET *`, `INSERT *`, `INSERT ROW`: every column of the source, by name."""
+    frame.scope.outputs.append([-2, [frame.scope.sources[-1][0]], [], [], []])
+
+
+def _merge_insert(frame: Frame, then: Any) -> tuple[list[int] | None, bool]:
+    builder = frame.builder
+    names, values = then.args.get("this"), then.args.get("expression")
+    if type(values) is exp.Tuple:
+        for value in values.args["expressions"]:
+            frame.scope.outputs.append([-1, dependencies(frame, value), None])
+    elif type(values) is exp.Values:
+        row = values.args["expressions"][0]
+        for value in row.args["expressions"] if type(row) is exp.Tuple else [row]:
+            frame.scope.outputs.append([-1, dependencies(frame, value), None])
+    else:
+        _source_star(frame)
+        return None, False
+    if type(names) is not exp.Tuple:
+        return None, True
+    columns = []
+    for name in names.args["expressions"]:
+        columns.append(builder.ident(name.args["this"] if type(name) is exp.Column else name))
+    return columns, True

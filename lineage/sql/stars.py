@@ -1,0 +1,89 @@
+"""Stars expanded: which columns `*` and `t.*` stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from lineage.names import Identifier
+from lineage.sql.columns import STAR, OpenStar, Source, Ups
+from lineage.sql.combine import merge
+
+if TYPE_CHECKING:
+    from lineage.sql.lookup import Binder
+
+
+def expand(binder: Binder, number: int, star: list[Any], look_up: Callable[..., Ups]) -> list[Any]:
+    _, qualifier, except_names, replace, rename = star
+    sources = binder.sources(number)
+    if qualifier:
+        at, wanted = number, binder.keys[qualifier[-1]]
+        chosen: list[Source] = []
+        while at >= 0 and not chosen:
+            chosen = [s for s in binder.sources(at) if s.key == wanted]
+            at = binder.program.scopes[at].parent
+        if not chosen:  # the fields of a struct
+            ups = binder.find(number, qualifier) or {}
+            return [("*", STAR, ups, None)]
+        items = list(chosen[0].columns.items)
+        if not items and getattr(chosen[0].columns, "open_ups", None):
+            items = [("*", STAR, chosen[0].columns.open_ups, None)]
+    else:
+        items = _joined_items(binder, [s for s in sources if s.using is not False])
+    if not (except_names or replace or rename):
+        return items
+    keys = binder.keys
+    dropped = frozenset(keys[name] for name in except_names)
+    replaced = {keys[name]: binder.gather(deps, look_up, False, False) for name, deps in replace}
+    renamed = {keys[old]: new for old, new in rename}
+    out: list[Any] = []
+    for item in items:
+        if type(item) is OpenStar:
+            back: dict[str, tuple[str, Any]] = {
+                keys[new]: (old, Identifier(old)) for old, new in renamed.items()
+            }
+            gone = dropped | frozenset(replaced) | frozenset(renamed)
+            out += [(key, Identifier(key), ups, None) for key, ups in replaced.items()]
+            out.append(item.without(gone, back))
+        elif item[0] in dropped:
+            continue
+        elif item[0] in replaced:
+            out.append((item[0], item[1], replaced[item[0]], None))
+        elif item[0] in renamed:
+            new = renamed[item[0]]
+            out.append((keys[new], new, item[2], None))
+        else:
+            out.append(item)
+    return out
+
+
+def _joined_items(binder: Binder, sources: list[Source]) -> list[Any]:
+    """All columns of all sources; those of USING and NATURAL once."""
+    if len(sources) == 1:
+        return _items_of(sources[0])
+    items: list[Any] = []
+    for source in sources:
+        own = _items_of(source)
+        if source.using:
+            have = {item[0]: place for place, item in enumerate(items) if type(item) is not OpenStar}
+            shared = set(have) if source.using is True else {binder.keys[name] for name in source.using}
+            rest = []
+            for item in own:
+                if type(item) is OpenStar:
+                    rest.append(item.without(frozenset(shared & set(have)), {}))
+                elif item[0] in shared and item[0] in have:
+                    place = have[item[0]]
+                    old = items[place]
+                    items[place] = (old[0], old[1], merge([old[2], item[2]]), old[3])
+                else:
+                    rest.append(item)
+            own = rest
+        items += own
+    return items
+
+
+def _items_of(source: Source) -> list[Any]:
+    items: list[Any] = source.columns.items
+    if not items and getattr(source.columns, "open_ups", None):
+        return [("*", STAR, source.columns.open_ups, None)]
+    return items
