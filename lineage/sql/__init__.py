@@ -1,4 +1,4 @@
-"""SQL lineage in two stages: `compile_sql` (text to program, once), `bind` (program and catalogue to lineage).
+"""SQL lineage in two stages: `compile_sql` (text to program), `bind` (program and catalogue to lineage).
 
 `analyze` does both. The parser is loaded by the first use of a name, not by importing this package.
 """

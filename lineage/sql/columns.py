@@ -32,7 +32,7 @@ class Registry:
 
 
 class TableColumns:
-    """A real table. `names` are its columns as the catalogue stores them; None: it does not know the table."""
+    """A real table. `names` are its columns as the catalogue stores them, None for a table it does not know."""
 
     __slots__ = ("by_key", "items", "known", "registry", "table")
 

@@ -149,6 +149,8 @@ def _parse_or_fall_back(text: str, tokens: list[Any], dialect: str) -> list[Pars
     parsed = _parse(text, tokens, dialect)
     if parsed and (parsed[0].tree is not None or parsed[0].reason == "sql_budget"):
         return parsed
+    if dialect == "spark" and "match_recognize" not in text.lower():
+        return parsed
     start, end = tokens[0].start, tokens[-1].end + 1
     for other in _FALLBACKS.get(dialect, ()):
         try:

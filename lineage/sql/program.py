@@ -1,7 +1,7 @@
 """The compiled form of SQL text: schema-free, made of lists, strings and numbers only.
 
 A program holds *names* (every identifier once), *tables*, *scopes* and *statements* that refer to each other
-by position. A scope is one query block. Its `refs` are the distinct columns it names, as lists of name numbers;
+by position. A scope is one query block. Its `refs` are the distinct columns it names, as lists of names;
 its *dependencies* are flat lists `[flags, target, flags, target, ...]` where a target is a ref, or, inverted
 (`~n`), the scope of a subquery. `order` lists the scopes so that each comes after those it reads.
 """

@@ -53,6 +53,9 @@ class PathTree:
         for edge in found.edges:
             if edge["kind"] == "direct":
                 self._into.setdefault(edge["to"], []).append(edge)
+        self._columns: dict[str, list[str]] = {}
+        for column, table in found.passed.items():
+            self._columns.setdefault(table, []).append(column)
         self._opened: set[str] = set()
         self.tree = Tree("", hide_root=True, guide_style="dim")
         self._add(self.tree, found.start, 0)
@@ -63,8 +66,8 @@ class PathTree:
         if last in self._opened:
             return
         self._opened.add(last)
-        for edge in self._into.get(last, []):
-            self._add(leaf, edge["from"], depth + 1)
+        for upstream in (*self._columns.get(last, []), *(edge["from"] for edge in self._into.get(last, []))):
+            self._add(leaf, upstream, depth + 1)
 
     def _line(self, node: str, width: int) -> tuple[Text, str]:
         """A node's line, as long as copies fit on it; with the node it ends on."""
@@ -98,14 +101,16 @@ class PathTree:
 
     def _label(self, node: str) -> Text:
         resource = self._resources[node]
-        if resource["entity_type"] != "column":
+        if resource["entity_type"] not in ("table", "column"):
             return Text(f"{resource['entity_type']} ", "dim") + Text(str(resource["title"]), "bold")
         return Text(f"{self._kind(resource)} ", "dim") + self._name(node)
 
-    def _kind(self, column: dict[str, Any]) -> str:
-        if column["connection"] == "app":
+    def _kind(self, resource: dict[str, Any]) -> str:
+        """What kind of table it is, or is a column of."""
+        if resource["connection"] == "app":
             return "application"
-        table = self._resources[column["parent_id"]]
+        is_column = resource["entity_type"] == "column"
+        table = self._resources[resource["parent_id"]] if is_column else resource
         kind = str(table.get("native_type") or "table")
         modelled = any(alias.startswith("dbt/model.") for alias in table["aliases"])
         return f"dbt {kind}" if modelled else kind

@@ -58,15 +58,16 @@ def test_a_limit_is_named_where_it_can_be_raised(host):
 
 
 def test_children_that_multiply_end_with_the_script(host):
+    mark = f"headwater_fork_{os.getpid()}"
     found = host(
-        """
+        f"""
+        sleep = [sys.executable, "-c", "import time; time.sleep(600)", "{mark}"]
         made = 0
         try:
             for made in range(100):
                 if os.fork() == 0:
                     os.setsid()
-                    time.sleep(600)
-                    os._exit(0)
+                    os.execv(sleep[0], sleep)
         except BlockingIOError:
             raise RuntimeError("no more than %d" % made)
         """,
@@ -74,18 +75,20 @@ def test_children_that_multiply_end_with_the_script(host):
     )
     # Where the kernel does not let us bound them, which check says, they still end with the script.
     assert found.error is None or "raised RuntimeError: no more than 1" in str(found.error)
-    assert not left_running("secoda_child")
+    assert not left_running(mark)
 
 
 def test_a_child_that_outlives_the_script_ends_with_the_run(host):
+    mark = f"headwater_left_{os.getpid()}"
     found = host(
-        """
+        f"""
         import subprocess
-        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3333)"], start_new_session=True)
+        sleep = [sys.executable, "-c", "import time; time.sleep(600)", "{mark}"]
+        subprocess.Popen(sleep, start_new_session=True)
         """
     )
     assert found.error is None
-    assert not left_running("sleep(3333)")
+    assert not left_running(mark)
 
 
 def test_a_thread_that_goes_on_does_not_keep_the_run_open(host):

@@ -28,7 +28,9 @@ def test_dashboards_come_page_by_page_to_who_has_logged_in(api):
     assert found == [["revenue", "stores"], ["orders", "customers"]]
 
 
-@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer guessed"}, {"Authorization": "Basic demo"}])
+@pytest.mark.parametrize(
+    "headers", [{}, {"Authorization": "Bearer guessed"}, {"Authorization": "Basic demo"}]
+)
 def test_nobody_else_sees_dashboards(api, headers):
     assert api.get("/dashboards", headers=headers).status_code == 401
 

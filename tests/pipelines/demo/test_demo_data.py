@@ -53,7 +53,9 @@ def test_the_warehouse_has_the_relations_that_dbt_made(made, warehouse):
     assert len(made_by_dbt) == 13
     for node in made_by_dbt.values():
         relation = f"{node['metadata']['schema']}.{node['metadata']['name']}"
-        expected = [(c["name"], c["type"]) for c in sorted(node["columns"].values(), key=lambda c: c["index"])]
+        expected = [
+            (c["name"], c["type"]) for c in sorted(node["columns"].values(), key=lambda c: c["index"])
+        ]
         found = warehouse.execute(f"describe {relation}").fetchall()
         assert [(name, kind) for name, kind, *_ in found] == expected, relation
 

@@ -1,0 +1,312 @@
+"""What a graph is made of, and what SQL adds to it."""
+
+from __future__ import annotations
+
+import pytest
+
+from connectors import Resource
+from tests.lineage.world import Connection, ExternalTable, InternalResource, World, ends, how
+
+SHOP = {"database": "shop", "schema": "sales"}
+
+
+def warehouse(world: World, *views: str) -> Connection:
+    owner = Connection("wh", "duckdb", defaults=SHOP)
+    owner.table("shop.sales.orders", "id", "customer_id", "amount", "status")
+    owner.table("shop.sales.customers", "id", "name")
+    return owner
+
+
+def edge(graph, start: str, end: str) -> dict:
+    (found,) = [e for e in graph.edges() if (e["from"], e["to"]) == (start, end)]
+    return found
+
+
+def test_a_views_columns_bind_by_name(world):
+    owner = warehouse(world)
+    owner.table("shop.sales.totals", "total", "who")
+    owner.query(
+        "select c.name as WHO, sum(o.amount) as total from orders o join customers c on c.id = o.customer_id group by 1",
+        InternalResource(databuilder_id="shop.sales.totals"),
+    )
+    world.run(owner)
+    graph = world.graph()
+    total = edge(graph, "wh/shop.sales.orders.amount", "wh/shop.sales.totals.total")
+    assert (total["level"], total["kind"], total["expression"].lower()) == ("column", "direct", "sum(o.amount)")
+    assert edge(graph, "wh/shop.sales.customers.name", "wh/shop.sales.totals.who")["kind"] == "direct"
+    joined = edge(graph, "wh/shop.sales.orders.customer_id", "wh/shop.sales.totals")
+    assert (joined["kind"], joined["clauses"]) == ("indirect", ["join"])
+    assert edge(graph, "wh/shop.sales.orders", "wh/shop.sales.totals")["level"] == "resource"
+
+
+def test_a_views_columns_bind_by_position_where_no_name_fits(world):
+    owner = warehouse(world)
+    owner.table("shop.sales.v", "a", "b")
+    owner.query("select id, amount from orders", InternalResource(databuilder_id="shop.sales.v"))
+    world.run(owner)
+    graph = world.graph()
+    assert edge(graph, "wh/shop.sales.orders.id", "wh/shop.sales.v.a")
+    assert edge(graph, "wh/shop.sales.orders.amount", "wh/shop.sales.v.b")
+
+
+def test_a_view_that_lists_its_columns_binds_by_them(world):
+    owner = warehouse(world)
+    owner.table("shop.sales.v", "amount", "id")
+    owner.query("create view v(amount, id) as select id, amount from orders", InternalResource(databuilder_id="shop.sales.v"))
+    world.run(owner)
+    assert edge(world.graph(), "wh/shop.sales.orders.id", "wh/shop.sales.v.amount")
+
+
+def test_a_star_is_expanded_from_the_catalogue(world):
+    owner = warehouse(world)
+    owner.table("shop.sales.v", "id", "name")
+    owner.query("select * from customers", InternalResource(databuilder_id="shop.sales.v"))
+    world.run(owner)
+    columns = {e for e in ends(world.graph()) if e[0].count(".") == 3}
+    assert columns == {
+        ("wh/shop.sales.customers.id", "wh/shop.sales.v.id"),
+        ("wh/shop.sales.customers.name", "wh/shop.sales.v.name"),
+    }
+
+
+def test_a_chart_is_fed_by_tables_and_columns(world):
+    world.run(warehouse(world))
+    bi = Connection("bi", "duckdb", defaults=SHOP)
+    bi.query("select sum(amount) from orders where status = 'paid'", bi.chart("c"))
+    world.run(bi)
+    graph = world.graph()
+    assert ends(graph) == {
+        ("wh/shop.sales.orders", "bi/c"),
+        ("wh/shop.sales.orders.amount", "bi/c"),
+        ("wh/shop.sales.orders.status", "bi/c"),
+    }
+    assert edge(graph, "wh/shop.sales.orders.status", "bi/c")["kind"] == "indirect"
+    assert edge(graph, "wh/shop.sales.orders.amount", "bi/c")["kind"] == "direct"
+
+
+def test_a_table_that_only_filters_is_indirect(world):
+    world.run(warehouse(world))
+    bi = Connection("bi", "duckdb", defaults=SHOP)
+    bi.query(
+        "select amount from orders where customer_id in (select id from customers where name = 'x')", bi.chart("c")
+    )
+    world.run(bi)
+    graph = world.graph()
+    assert edge(graph, "wh/shop.sales.customers", "bi/c")["kind"] == "indirect"
+    assert edge(graph, "wh/shop.sales.orders", "bi/c")["kind"] == "direct"
+
+
+def test_a_case_and_a_window_are_direct_with_their_clause(world):
+    owner = warehouse(world)
+    owner.table("shop.sales.v", "band", "rank")
+    owner.query(
+        "select case when amount > 9 then status end as band, rank() over (order by amount) as rank from orders",
+        InternalResource(databuilder_id="shop.sales.v"),
+    )
+    world.run(owner)
+    graph = world.graph()
+    band = edge(graph, "wh/shop.sales.orders.amount", "wh/shop.sales.v.band")
+    assert (band["kind"], band["clauses"]) == ("direct", ["case"])
+    assert edge(graph, "wh/shop.sales.orders.amount", "wh/shop.sales.v.rank")["clauses"] == ["window"]
+
+
+def test_a_missing_table_is_one_entry_with_the_sql_beside_it(world):
+    world.run(warehouse(world))
+    bi = Connection("bi", "duckdb", defaults=SHOP)
+    bi.query("select * from orders join gone on true join gone g2 on true", bi.chart("c"))
+    world.run(bi)
+    graph = world.graph()
+    (entry,) = graph.unresolved()
+    assert (entry["reason"], entry["side"], entry["counterpart"]) == ("not_found", "from", "bi/c")
+    assert entry["reference"] == {"type": "external_table", "database": "shop", "schema": "sales", "table": "gone"}
+    assert entry["sql"].startswith("select * from orders join gone")
+    assert ("wh/shop.sales.orders", "bi/c") in ends(graph)
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [("selec broken (", "sql_parse_error"), ("explain_this nothing at all", "sql_parse_error")],
+)
+def test_sql_that_does_not_parse_is_an_entry_with_the_parsers_message(world, sql, reason):
+    bi = Connection("bi", "duckdb")
+    bi.query(sql, bi.chart("c"))
+    world.run(bi)
+    (entry,) = world.graph().unresolved()
+    assert (entry["reason"], entry["sql"]) == (reason, sql)
+    assert entry["message"]
+
+
+def test_an_ambiguous_column_is_named_with_its_tables(world):
+    owner = warehouse(world)
+    world.run(owner)
+    bi = Connection("bi", "duckdb", defaults=SHOP)
+    bi.query("select id from orders, customers", bi.chart("c"))
+    world.run(bi)
+    (entry,) = world.graph().unresolved()
+    assert entry["reason"] == "ambiguous_column"
+    assert entry["candidates"] == ["wh/shop.sales.customers", "wh/shop.sales.orders"]
+
+
+def test_a_column_that_a_table_does_not_have_makes_no_edge(world):
+    world.run(warehouse(world))
+    bi = Connection("bi", "duckdb", defaults=SHOP)
+    bi.query("select o.gone from orders o", bi.chart("c"))
+    world.run(bi)
+    graph = world.graph()
+    assert ends(graph) == {("wh/shop.sales.orders", "bi/c")}
+    (entry,) = graph.unresolved()
+    assert (entry["reason"], entry["candidates"]) == ("not_found", ["wh/shop.sales.orders"])
+
+
+def test_a_statement_links_what_it_writes_with_what_it_reads(world):
+    owner = warehouse(world)
+    owner.table("shop.sales.daily", "total", "n")
+    world.run(owner)
+    jobs = Connection("jobs", "duckdb", defaults=SHOP)
+    jobs.statement(
+        "insert into daily select sum(amount), count(*) from orders where status = 'paid'", location="nightly.sql"
+    )
+    world.run(jobs)
+    graph = world.graph()
+    total = edge(graph, "wh/shop.sales.orders.amount", "wh/shop.sales.daily.total")
+    assert total["provenance"][0]["location"] == "nightly.sql"
+    assert edge(graph, "wh/shop.sales.orders.status", "wh/shop.sales.daily")["clauses"] == ["where"]
+    assert graph.unresolved() == []
+
+
+def test_a_statement_that_writes_an_unknown_table_says_so(world):
+    world.run(warehouse(world))
+    jobs = Connection("jobs", "duckdb", defaults=SHOP)
+    jobs.statement("insert into gone select amount from orders", location="a.sql")
+    world.run(jobs)
+    (entry,) = world.graph().unresolved()
+    assert (entry["side"], entry["reason"], entry["counterpart"]) == ("to", "not_found", "a.sql")
+
+
+def test_tables_are_inferred_where_a_connection_asks_for_it(world):
+    world.run(warehouse(world))
+    jobs = Connection("jobs", "duckdb", defaults=SHOP, infer_tables=True)
+    jobs.statement("create table stage as select id, amount * 2 as twice from orders", location="a.sql")
+    jobs.statement("create table last as select twice from stage", location="b.sql")
+    world.run(jobs)
+    graph = world.graph()
+    assert graph.unresolved() == []
+    assert graph.resource("jobs/shop.sales.stage")["inferred"]
+    assert edge(graph, "wh/shop.sales.orders.amount", "jobs/shop.sales.stage.twice")
+    assert edge(graph, "jobs/shop.sales.stage.twice", "jobs/shop.sales.last.twice")
+
+
+def test_two_connections_infer_one_table_once(world):
+    for name in ("a", "b"):
+        jobs = Connection(name, "duckdb", defaults=SHOP, infer_tables=True)
+        jobs.statement(f"create table from_{name} as select x from shared")
+        world.run(jobs)
+    tables = {r["id"] for r in world.graph().resources() if r["entity_type"] == "table"}
+    assert tables == {"a/shop.sales.shared", "a/shop.sales.from_a", "b/shop.sales.from_b"}
+
+
+def test_defaults_of_the_declaration_go_before_those_of_the_connection(world):
+    owner = warehouse(world)
+    owner.table("shop.ops.orders", "id")
+    world.run(owner)
+    bi = Connection("bi", "duckdb", defaults=SHOP)
+    bi.query("select id from orders", bi.chart("c"), default_schema="ops")
+    world.run(bi)
+    assert ("wh/shop.ops.orders", "bi/c") in ends(world.graph())
+
+
+def test_an_edge_keeps_every_reason(world):
+    owner = warehouse(world)
+    owner.link(ExternalTable(table="orders"), ExternalTable(table="customers"))
+    world.run(owner)
+    jobs = Connection("jobs", "duckdb", defaults=SHOP)
+    jobs.statement("insert into customers select id, status from orders")
+    world.run(jobs)
+    reasons = edge(world.graph(), "wh/shop.sales.orders", "wh/shop.sales.customers")["provenance"]
+    assert {(r["origin"], r["connection"]) for r in reasons} == {("declared", "wh"), ("sql", "jobs")}
+
+
+def test_a_graph_is_of_the_newest_complete_partition_at_or_before_it(world):
+    for day, title in (("2026-11-18", "a"), ("2026-11-20", "b")):
+        connection = Connection("wh")
+        connection.table(f"d.s.{title}")
+        world.run(connection, day)
+    assert world.graph("2026-11-19").header.partitions == {"wh": ["2026-11-18"]}
+    assert [r["title"] for r in world.graph("2026-11-19").resources()] == ["a"]
+    assert [r["title"] for r in world.graph("2026-11-20").resources()] == ["b"]
+    assert world.store.graph("2026-11-19").as_of == "2026-11-19"
+
+
+def test_a_windowed_connection_counts_for_its_lookback(world):
+    world.run(warehouse(world), "2026-10-01")
+    for day in ("2026-10-01", "2026-11-10", "2026-11-20"):
+        log = Connection("log", "duckdb", defaults=SHOP, windowed=True, lookback_days=15)
+        log.statement(f"insert into customers select amount, 'x{day}' from orders", location=day)
+        world.run(log, day)
+    graph = world.graph("2026-11-20")
+    reasons = edge(graph, "wh/shop.sales.orders", "wh/shop.sales.customers")["provenance"]
+    assert {r["partition"] for r in reasons} == {"2026-11-10", "2026-11-20"}
+
+
+def test_a_connection_that_is_no_longer_named_takes_no_part(world):
+    world.run(warehouse(world))
+    world.graph("2026-11-20")
+    world.specs.clear()
+    assert world.graph("2026-11-21").resources() == []
+    assert world.store.snapshots.headers("wh")
+    assert world.store.graph("2026-11-20").resources()
+
+
+def test_a_renamed_connection_takes_its_history_along(world):
+    world.run(warehouse(world), "2026-11-19")
+    world.specs.clear()
+    new = Connection("lake", renamed_from="wh")
+    world.specs["lake"] = new.spec
+    assert {r["connection"] for r in world.graph().resources()} == {"lake"}
+    new.table("d.s.t")
+    world.run(new)
+    assert [r["id"] for r in world.graph().resources()] == ["lake/d.s.t"]
+
+
+def test_building_twice_gives_the_same_content(world):
+    world.run(warehouse(world))
+    first = world.graph().header
+    second = world.graph(run_id="another").header
+    assert (first.content, first.counts) == (second.content, second.counts)
+    assert second.run_id == "another"
+
+
+def test_the_last_declaration_of_a_resource_counts(world):
+    connection = Connection("bi")
+    for title in ("first", "last"):
+        connection.writer.resource(Resource(entity_type="chart", databuilder_id="c", title=title))
+    assert world.run(connection).counts["resource"] == 1
+    assert world.graph().resource("c")["title"] == "last"
+
+
+def test_names_with_dots_quotes_and_other_letters(world):
+    owner = Connection("wh", "duckdb")
+    odd = ['a.b', 'say "x"', "naïve 表", "semi;colon", "new\nline"]
+    for at, title in enumerate(odd):
+        owner.writer.resource(
+            Resource(entity_type="table", databuilder_id=f"k{at}", title=title, database="d", schema="s")
+        )
+        owner.link(ExternalTable(schema="s", table=title), owner.chart(f"c{at}"))
+    world.run(owner)
+    assert ends(world.graph()) == {(f"wh/k{n}", f"wh/c{n}") for n in range(len(odd))}
+
+
+def test_an_empty_world_has_an_empty_graph(world):
+    graph = world.graph()
+    assert (graph.resources(), graph.edges(), graph.unresolved()) == ([], [], [])
+
+
+def test_the_referenced_table_of_a_describer_takes_the_query(world):
+    world.run(warehouse(world))
+    dbt = Connection("dbt", "duckdb", defaults=SHOP)
+    dbt.table("shop.sales.customers", "id", "name", key="m", same_as=ExternalTable(schema="sales", table="customers"))
+    dbt.query("select id, status as name from orders", InternalResource(databuilder_id="m"))
+    world.run(dbt)
+    graph = world.graph()
+    assert edge(graph, "wh/shop.sales.orders.status", "wh/shop.sales.customers.name")
+    assert how(graph, "wh/shop.sales.orders.status", "wh/shop.sales.customers.name") == {"exact"}
