@@ -165,10 +165,13 @@ def _arrange_files(settings: dict[str, Any], spaces: int, missing: dict[str, str
     except OSError as error:
         missing["processes"] = str(error)
     workdir = settings["workdir"]
-    try:
-        for folder in sorted(set(settings["hide"]), key=len):
+    for folder in sorted(set(settings["hide"]), key=len):
+        try:
             if os.path.isdir(folder):  # else it lies in one that is out of sight already
                 _hide(folder, settings["needed"])
+        except OSError as error:
+            missing["files"] = str(error)
+    try:
         os.makedirs(workdir, exist_ok=True)
         size = settings["limits"]["file_bytes"]
         _mount("tmpfs", workdir, "tmpfs", _NOSUID | _NODEV, f"mode=0700,size={size}")

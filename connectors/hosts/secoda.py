@@ -104,10 +104,10 @@ class SecodaScript(Connector):
 
     def _hidden(self) -> list[Path]:
         """Folders that may hold what belongs to others: the project, the user's own files, Dagster's."""
-        named = [self.context.folder, Path.cwd(), Path.home()]
+        named = [self.context.folder, Path.cwd(), Path(os.path.expanduser("~"))]
         if home := os.environ.get("DAGSTER_HOME"):
             named.append(Path(home))
-        return named
+        return [folder for folder in named if folder.resolve() != Path("/")]
 
     def _follow(self, child: HostedProcess) -> None:
         failed: ScriptFailed | None = None

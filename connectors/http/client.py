@@ -137,6 +137,10 @@ class HttpClient:
         try:
             for attempt in attempts.with_name(f"{request.method} {origin_of(request.url)}", (), {}):
                 with attempt:
+                    if attempt.num > 1:
+                        self._log.info(
+                            "%s %s: attempt %d", request.method, origin_of(request.url), attempt.num
+                        )
                     self._pace.wait()
                     with self._slots:
                         answer, following = self._send(client, request, auth, repeated=attempt.num > 1)

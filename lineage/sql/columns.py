@@ -32,7 +32,7 @@ class Registry:
 
 
 class TableColumns:
-    """A real table. `names` are its columns as the catalogue stores them, None for a table it does not know."""
+    """A real table. `names` are its columns as the catalogue stores them, None where it does not know it."""
 
     __slots__ = ("by_key", "items", "known", "registry", "table")
 

@@ -110,7 +110,7 @@ def _unpivot(frame: Frame, pivot: Any) -> None:
 
 
 def add_match_recognize(frame: Frame, node: Any, source: Any) -> None:
-    """Add a source with its MATCH_RECOGNIZE: partition columns and measures; ALL ROWS gives the others too."""
+    """Add a source with its MATCH_RECOGNIZE: partition columns and measures, all others with ALL ROWS."""
     builder = frame.builder
     args = node.args
     inner = Frame(builder, SELECT, frame.number, frame.ctes)

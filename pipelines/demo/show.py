@@ -42,8 +42,8 @@ def show(graph: LineageGraph, project: Path, console: Console | None = None) -> 
 class PathTree:
     """All that flows into a resource, as a tree. What only filters, groups or joins is left out.
 
-    A column that is merely copied stands behind its copy, after an arrow; one that stood above is not opened
-    again.
+    A column's only source stands behind it, after an arrow, where the edge has no expression; one that stood above
+    is not opened again.
     """
 
     def __init__(self, graph: LineageGraph, identifier: str) -> None:
@@ -88,7 +88,7 @@ class PathTree:
         return line, node
 
     def _copied(self, node: str) -> str | None:
-        """The one column that this column is a copy of."""
+        """The one column that this column is taken from, without an expression."""
         edges = self._into.get(node, [])
         copy = len(edges) == 1 and edges[0]["level"] == "column" and not edges[0]["expression"]
         is_column = self._resources[node]["entity_type"] == "column"

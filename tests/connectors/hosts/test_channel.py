@@ -20,12 +20,9 @@ def test_what_was_packed_comes_out_however_it_is_cut(sent, step):
 @given(messages.filter(bool), st.integers(1, 8))
 def test_a_message_that_the_end_cuts_off_is_not_given(sent, missing):
     stream = io.BytesIO(b"".join(pack(message, body) for message, body in sent)[:-missing])
-    assert list(unpack(stream.read, 1 << 20)) == sent[: len(list(unpack_all(stream)))]
-
-
-def unpack_all(stream: io.BytesIO):
-    stream.seek(0)
-    return unpack(stream.read, 1 << 20)
+    found = list(unpack(stream.read, 1 << 20))
+    assert len(found) < len(sent)
+    assert found == sent[: len(found)]
 
 
 def test_a_message_over_the_limit_is_refused_before_it_is_read():

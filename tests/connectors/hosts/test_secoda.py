@@ -9,9 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from connectors.connector import Context
 from connectors.errors import ConfigError, ScriptFailed
-from connectors.model import ExternalTable, InternalResource, TablesFromSQLQuery
-from connectors.testing import run_connector
+from connectors.http import HttpClient
+from connectors.model import CheckResult, ExternalTable, InternalResource, TablesFromSQLQuery
+from connectors.registry import configure, load_connector
+from connectors.testing import Extract, run_connector, today
 
 ROOT = Path(__file__).resolve().parents[3]
 needs_the_real_one = pytest.mark.skipif(find_spec("secodadk") is None, reason="secodadk is not installed")
@@ -261,26 +264,32 @@ def test_a_script_that_is_gone_is_a_config_error(script, tmp_path):
         run_connector(script("import secodadk").with_name("onee.py"), folder=tmp_path)
 
 
-def test_check_loads_the_script_without_starting_it(script, tmp_path):
-    from connectors.connector import Context
-    from connectors.http import HttpClient
-    from connectors.registry import configure, load_connector
-    from connectors.testing import Extract, today
+@pytest.fixture
+def checked(script, tmp_path):
+    """What `check` says about a script, by capability."""
 
-    for text, ok in (
-        (TWO.replace("class B", "class B_(A):\n    extract = None\nclass B"), False),
-        (TWO[: TWO.index("class B")], True),
-    ):
+    def check(text: str) -> dict[str, CheckResult]:
         cls = load_connector(str(script(text)), tmp_path)
         context = Context("bi", today(), Extract(), HttpClient(), folder=tmp_path)
-        results = {r.capability: r for r in cls(configure(cls, {}), context).check()}
-        assert results["load script"].ok is ok
-        if ok:
-            assert results["load script"].message == "found A"
-            assert set(results) == {
-                "load script",
-                *(f"isolate {c}" for c in ("network", "processes", "files", "limits", "user")),
-            }
+        return {result.capability: result for result in cls(configure(cls, {}), context).check()}
+
+    return check
+
+
+def test_check_loads_the_script_without_starting_it_and_says_what_is_enforced(checked):
+    results = checked(TWO[: TWO.index("class B")].replace('print("A")', "raise RuntimeError"))
+    assert results["load script"] == CheckResult("load script", True, "found A")
+    assert set(results) == {
+        "load script",
+        *(f"isolate {what}" for what in ("network", "processes", "files", "limits", "user")),
+    }
+    assert all(result.message for result in results.values())
+
+
+def test_check_of_a_script_that_cannot_be_loaded_says_why(checked):
+    result = checked(TWO)["load script"]
+    assert not result.ok
+    assert "name one with class_name" in result.message
 
 
 # -- failures, and what is kept

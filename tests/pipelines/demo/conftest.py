@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -10,17 +9,15 @@ from pathlib import Path
 import pytest
 
 from lineage import LineageGraph, open_store
-from pipelines.demo import SHOP
+from tests.pipelines.demo.copying import copy_shop
 
-SYNC = "import sys; from pipelines.cli import main; main(['sync'])"
-DEMO = "import sys; from pathlib import Path; from pipelines.demo.__main__ import main; sys.exit(main(Path.cwd()))"
-
-
-def copy_shop(folder: Path) -> Path:
-    """The demo's folder as it is committed."""
-    made = shutil.ignore_patterns("data", ".headwater", "logs", "compiled", "run", "__pycache__")
-    shutil.copytree(SHOP, folder, ignore=made)
-    return folder
+SYNC = "from pipelines.cli import main; main(['sync'])"
+DEMO = """
+import sys
+from pathlib import Path
+from pipelines.demo.__main__ import main
+sys.exit(main(Path.cwd()))
+"""
 
 
 @dataclass

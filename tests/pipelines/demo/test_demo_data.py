@@ -8,14 +8,15 @@ from contextlib import closing
 import duckdb
 import pytest
 
+from pipelines import load_project
+from pipelines.cli.main import run
 from pipelines.demo.application import TABLES, make_application
 from pipelines.demo.data import make_data
+from tests.pipelines.demo.copying import copy_shop
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    from tests.pipelines.demo.conftest import copy_shop
-
     folder = copy_shop(tmp_path_factory.mktemp("made") / "shop")
     make_data(folder)
     return folder / "data"
@@ -113,6 +114,16 @@ def test_several_may_make_the_data_at_once(shop):
         list(pool.map(make_data, [shop] * 3))
     with duckdb.connect(str(shop / "data" / "shop.duckdb"), read_only=True) as db:
         assert db.execute("select count(*) > 0 from reporting.revenue_trend").fetchone() == (True,)
+
+
+def test_a_check_makes_the_data_too(shop):
+    assert run(["--project", str(shop), "check", "app", "warehouse"]) == 0
+    assert (shop / "data" / "shop.duckdb").exists()
+
+
+def test_loading_the_definitions_makes_nothing(shop):
+    load_project(shop)
+    assert not (shop / "data").exists()
 
 
 def test_the_committed_files_are_small(shop):

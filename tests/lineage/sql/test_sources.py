@@ -1,0 +1,99 @@
+"""Columns out of what is no plain table: functions, arrays, pivots, patterns."""
+
+import pytest
+
+from tests.lineage.sql.reading import columns, tables
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sql"),
+    [
+        ("bigquery", "select x from t, unnest(t.xs) as x"),
+        ("bigquery", "select x from t, t.xs as x"),
+        ("postgres", "select x from t cross join lateral unnest(t.xs) as u(x)"),
+        ("presto", "select x from t cross join unnest(t.xs) as u(x)"),
+        ("spark", "select x from t lateral view explode(xs) e as x"),
+        ("hive", "select x from t lateral view outer explode(t.xs) e as x"),
+        ("duckdb", "select x from t, unnest(xs) as u(x)"),
+        ("snowflake", "select f.value as x from t, lateral flatten(input => t.xs) f"),
+        ("snowflake", "select f.value:sku::string as x from t, table(flatten(t.xs)) f"),
+    ],
+)
+def test_elements_of_an_array_depend_on_the_array(dialect: str, sql: str):
+    assert columns(sql, dialect) == ["x <- t.xs"]
+    assert tables(sql, dialect) == (["t"], [])
+
+
+def test_a_field_of_an_unnested_struct_depends_on_the_array():
+    assert columns("select i.sku from orders o, unnest(o.items) as i", "bigquery") == ["sku <- orders.items"]
+
+
+def test_laterals_follow_one_another():
+    sql = "select c.value as x from t, lateral flatten(input => t.a) b, lateral flatten(input => b.value) c"
+    assert columns(sql, "snowflake") == ["x <- t.a"]
+
+
+def test_a_lateral_subquery_sees_what_stands_before_it():
+    assert columns("select l.x from t, lateral (select t.a + 1 as x) l", "postgres") == ["x <- t.a"]
+
+
+def test_table_functions_are_no_tables():
+    assert tables("select * from generate_series(1, 10) as g(n), t", "postgres") == (["t"], [])
+
+
+def test_a_pivot_gives_a_column_for_each_value_and_keeps_the_others():
+    sql = "select * from sales pivot (sum(amount) for month in ('jan' as jan, 'feb' as feb))"
+    schemas = {"sales": ["region", "month", "amount"]}
+    assert columns(sql, "snowflake", schemas) == [
+        "region <- sales.region",
+        "jan <- sales.amount",
+        "feb <- sales.amount",
+    ]
+
+
+def test_a_pivot_without_a_schema_tells_kept_columns_from_new_ones():
+    sql = "select region, jan from sales pivot (sum(amount) for month in ('jan' as jan))"
+    assert columns(sql, "bigquery") == ["region <- sales.region", "jan <- sales.amount"]
+
+
+def test_an_unpivot_gathers_its_columns():
+    sql = "select id, month, amount from sales unpivot (amount for month in (jan, feb))"
+    assert columns(sql, "snowflake", {"sales": ["id", "jan", "feb"]}) == [
+        "id <- sales.id",
+        "month <- sales.feb sales.jan",
+        "amount <- sales.feb sales.jan",
+    ]
+
+
+def test_match_recognize_gives_partition_columns_and_measures():
+    sql = """
+        select * from ticks match_recognize (
+            partition by symbol order by at
+            measures last(up.price) as top
+            one row per match
+            pattern (up+)
+            define up as up.price > 1
+        ) as m
+    """
+    assert columns(sql, "snowflake") == ["symbol <- ticks.symbol", "top <- ticks.price"]
+
+
+def test_flinks_window_functions_add_the_windows_columns():
+    sql = """
+        select window_start, sum(price) as total
+        from table(tumble(table bid, descriptor(bid_time), interval '10' minutes))
+        group by window_start
+    """
+    assert columns(sql, "flink", {"bid": ["bid_time", "price"]}) == [
+        "window_start <- bid.bid_time",
+        "total <- bid.price",
+    ]
+
+
+def test_a_semantic_view_is_read_like_a_table():
+    assert tables("select m from semantic_view(db.s.v metrics m)", "snowflake") == (["db.s.v"], [])
+
+
+def test_a_dictionary_is_read_by_its_function():
+    sql = "select dictGet('db.codes', 'name', t.id) as name from t"
+    assert tables(sql, "clickhouse")[0] == ["t", "db.codes"] or tables(sql, "clickhouse")[0] == ["db.codes", "t"]
