@@ -48,7 +48,7 @@ lock: $(STAMPS)/uv  ## Choose the newest allowed versions again.
 	@$(COMPILE) --upgrade --constraint requirements-dev.lock --output-file requirements.lock
 
 clean:  ## Remove what was set up and what tools left.
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) pipelines/demo/shop/data pipelines/demo/shop/.headwater .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(STAMPS)/uv:
 	@echo "setting up $(VENV)"

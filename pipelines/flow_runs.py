@@ -40,6 +40,8 @@ _TRIGGERS = (
     ("dagster/auto_materialize", "sensor"),
     ("dagster/backfill", "backfill"),
 )
+# A run waits in Dagster's queue as long as it takes; in any other of these states a process has it in hand.
+_UNDER_WAY = frozenset({Status.NOT_STARTED, Status.STARTING, Status.STARTED, Status.CANCELING})
 LOST = "the process that ran it is gone"
 
 
@@ -142,7 +144,7 @@ def _of_run(
 
 def _run_status(record: dg.RunRecord) -> tuple[str, str | None]:
     status = _STATUS[record.dagster_run.status]
-    if status == "RUNNING" and _is_lost(record):
+    if record.dagster_run.status in _UNDER_WAY and _is_lost(record):
         return "FAILED", LOST
     if status == "FAILED":
         reason = record.dagster_run.tags.get("dagster/failure_reason", "")

@@ -112,38 +112,41 @@ class SecodaScript(Connector):
     def _follow(self, child: HostedProcess) -> None:
         failed: ScriptFailed | None = None
         exchange = _Exchange(self, child)
-        try:
-            for message, body in child.messages():
-                match message.get("kind"):
-                    case "resource":
-                        self.declare_resource(message.get("value"))  # type: ignore[arg-type]
-                    case "lineage":
-                        self.declare_lineage(message.get("value"))  # type: ignore[arg-type]
-                    case "request":
-                        exchange.take(message, body)
-                    case "hello":
-                        self._say_missing(message["missing"])
-                    case "error":
-                        failed = self._raised(message)
-                    case "done":
-                        break
-            else:
-                raise child.early_end()
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ScriptFailed(f"{child.name} broke the protocol between it and headwater") from error
+        for message, body in child.messages():
+            match message:
+                case {"kind": "resource", "value": value}:
+                    self.declare_resource(value)
+                case {"kind": "lineage", "value": value}:
+                    self.declare_lineage(value)
+                case {"kind": "request"}:
+                    exchange.take(message, body)
+                case {"kind": "hello", "missing": dict(missing)}:
+                    self._say_missing(missing)
+                case {"kind": "error", "lines": list()}:
+                    failed = self._raised(message)
+                case {"kind": "done"}:
+                    break
+                case {"kind": "found"}:
+                    self.log.debug("found the class %s", message.get("name"))
+                case _:
+                    raise _broken(child)
+        else:
+            raise child.early_end()
         if failed:
             raise failed
 
     def _inspect(self, child: HostedProcess) -> tuple[str, dict[str, str]]:
         missing: dict[str, str] = {}
         for message, _ in child.messages():
-            match message.get("kind"):
-                case "hello":
-                    missing = message["missing"]
-                case "found":
-                    return message["name"], missing
-                case "error":
+            match message:
+                case {"kind": "hello", "missing": dict(missing)}:
+                    pass
+                case {"kind": "found", "name": str(name)}:
+                    return name, missing
+                case {"kind": "error", "lines": list()}:
                     raise self._raised(message)
+                case _:
+                    raise _broken(child)
         raise child.early_end()
 
     def _say_missing(self, missing: dict[str, str]) -> None:
@@ -166,6 +169,10 @@ class SecodaScript(Connector):
         )
 
 
+def _broken(child: HostedProcess) -> ScriptFailed:
+    return ScriptFailed(f"{child.name} broke the protocol between it and headwater")
+
+
 def _secrets(credentials: Mapping[str, Any]) -> list[str]:
     """The values of a form, which does not say which of them are secret: all but addresses of hosts.
 
@@ -179,11 +186,11 @@ def _secrets(credentials: Mapping[str, Any]) -> list[str]:
 def _is_address(value: str) -> bool:
     try:
         parts = urlsplit(value)
+        port = f":{parts.port}" if parts.port else ""
     except ValueError:
         return False
-    return parts.scheme in {"http", "https"} and value.rstrip("/") == f"{parts.scheme}://{parts.hostname}" + (
-        f":{parts.port}" if parts.port else ""
-    )
+    bare = f"{parts.scheme}://{parts.hostname}{port}"
+    return parts.scheme in {"http", "https"} and value.rstrip("/").lower() == bare
 
 
 class _Exchange:

@@ -395,7 +395,7 @@ class QueryLineage:
         for statement in binding.statements:
             for one in statement.ambiguous:
                 tables = sorted(t[0].id if (t := self._table(use, name)) else str(name) for name in one.candidates)
-                reference = {"type": "external_column", "table": "", "column": one.column.text}
+                reference = {"type": "external_column", "column": one.column.text}
                 message = f"column {one.column.text} could be of {len(tables)} tables; qualify it"
                 yield Unresolved(
                     reference, "from", counterpart, "ambiguous_column", message, candidates=tuple(tables), **query

@@ -48,6 +48,12 @@ class Inner(NamedTuple):
     explained: bool
 
 
+def command_text(node: Any) -> tuple[str, str]:
+    """A command's first word, in capitals, and what follows it."""
+    rest = node.args.get("expression")
+    return str(node.this).upper(), rest if isinstance(rest, str) else rest.name if rest is not None else ""
+
+
 def read_command(word: str, rest: str) -> Inner | Renames | Moves | Unload | None:
     """What a command does, or None when it is not one of those known."""
     if word == "REPLACE":

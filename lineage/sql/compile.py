@@ -8,12 +8,14 @@ from sqlglot import exp
 from sqlglot.errors import ParseError
 
 from lineage.sql.builder import Builder
+from lineage.sql.commands import command_text
 from lineage.sql.dialects import sqlglot_name
 from lineage.sql.excerpts import excerpt_outputs
 from lineage.sql.moves import Unsupported
 from lineage.sql.parsing import Parsed, parse_query, parse_text
 from lineage.sql.program import Program, SqlError, StatementProgram, _Body
 from lineage.sql.queries import compile_query
+from lineage.sql.session import set_by_command
 from lineage.sql.sources import add_source
 from lineage.sql.statements import compile_changing_cte, compile_statement
 
@@ -102,9 +104,11 @@ def _compile_one(builder: Builder, parsed: Parsed, index: int, sql: str) -> SqlE
         return SqlError(index, parsed.message, parsed.line, parsed.column, parsed.reason)
     first = parsed.tokens[0] if parsed.tokens else None
     line, column = (first.line, max(first.col - len(first.text) + 1, 1)) if first else (None, None)
-    if isinstance(parsed.tree, exp.Command) and str(parsed.tree.this).upper() in _PLAIN:
-        builder.statement.kind = str(parsed.tree.this).lower()
-        return None
+    if isinstance(parsed.tree, exp.Command):
+        word, rest = command_text(parsed.tree)
+        if set_by_command(builder, word, rest) or word in _PLAIN:
+            builder.statement.kind = word.lower()
+            return None
     try:
         compile_statement(builder, parsed.tree)
     except Unsupported as error:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlglot import exp
 
 from lineage.sql.builder import Builder, Frame, Name
-from lineage.sql.commands import Inner, Moves, Renames, Unload, is_path, read_command
+from lineage.sql.commands import Inner, Moves, Renames, Unload, command_text, is_path, read_command
 from lineage.sql.program import SELECT, TABLE, StatementProgram
 from lineage.sql.queries import compile_query
 from lineage.sql.sources import parts_key, table_parts
@@ -93,9 +93,8 @@ def _move(builder: Builder, source: list[Name], target: list[Name]) -> None:
 
 
 def compile_command(builder: Builder, node: Any) -> None:
-    word = str(node.this).upper()
-    rest = node.args.get("expression")
-    command = read_command(word, rest if isinstance(rest, str) else rest.name if rest is not None else "")
+    word, rest = command_text(node)
+    command = read_command(word, rest)
     builder.statement.kind = word.lower()
     if isinstance(command, Inner):
         builder.compile_statement(builder, builder.parse_inner(command.text))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sqlglot import exp
 
 from lineage.sql.builder import Builder, Name
+from lineage.sql.commands import names
 from lineage.sql.sources import table_parts
 
 
@@ -45,12 +47,36 @@ def compile_set(builder: Builder, node: Any) -> None:
     builder.statement.kind = "set"
     for item in node.args.get("expressions") or ():
         this = item.args.get("this")
-        if type(this) not in (exp.EQ, exp.PropertyEQ) or this.args["this"].name.lower() not in (
-            "search_path",
-            "schema",
-        ):
+        if type(this) not in (exp.EQ, exp.PropertyEQ):
+            continue
+        if this.args["this"].name.lower() not in ("search_path", "schema", "current_schema"):
             continue
         value = this.args["expression"]
-        name = value.args["expressions"][0] if type(value) is exp.Tuple else value
-        if name.name:
-            builder.default_schema = (name.name, False)
+        listed = value.args["expressions"] if type(value) is exp.Tuple else [value]
+        _set_path(builder, [(entry.name, False) for entry in listed])
+
+
+_PATH = re.compile(
+    r"^\s*(?:session\s+|local\s+)?(?:set\s+)?(?:search_path|current_schema)\s*(?:=|\bto\b)(.*)$", re.I | re.S
+)
+_CATALOG = re.compile(r"^\s*catalog\s+(.*)$", re.I | re.S)
+
+
+def set_by_command(builder: Builder, word: str, rest: str) -> bool:
+    """Whether a statement that the parser knows as a bare command says where names are looked up."""
+    if word not in ("SET", "ALTER"):
+        return False
+    path, catalog = _PATH.match(rest), _CATALOG.match(rest)
+    if path:
+        _set_path(builder, names(path.group(1)))
+    elif catalog and word == "SET":
+        builder.default_database, builder.default_schema = names(catalog.group(1))[0], None
+    return bool(path or catalog)
+
+
+def _set_path(builder: Builder, listed: list[Name]) -> None:
+    """The first schema that has a name of its own ("$user" has none)."""
+    for name in listed:
+        if name[0] and name[0][0] != "$":
+            builder.default_schema = name
+            return

@@ -109,9 +109,9 @@ def table_parts(builder: Builder, node: Any) -> list[Name]:
             parts.append(("@" + part.name, False))
         elif part is not None:
             text = part if isinstance(part, str) else (part.name if isinstance(part, exp.Var) else "")
-            if not text:
+            if not text and part is this:
                 return []
-            parts.append((text, False))
+            parts.append((text, False))  # T-SQL's `db..t` leaves a part empty
     while parts and (not parts[0][0] or UNKNOWN in parts[0][0]):
         parts.pop(0)  # absent, or known to a template's engine only
     return parts if parts and parts[-1][0] and UNKNOWN not in parts[-1][0] else []

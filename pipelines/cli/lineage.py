@@ -127,7 +127,8 @@ def _edge_note(edge: dict[str, Any]) -> str:
 
     clauses = ", ".join(clause.replace("_", " ") for clause in edge["clauses"])
     kind = f"only in {clauses}" if edge["kind"] == "indirect" and clauses else clauses
-    notes = [note for note in (edge["expression"], kind) if note]
+    expression = " ".join((edge["expression"] or "").split())
+    notes = [note for note in (expression, kind) if note]
     return f"  [dim]{escape(' · '.join(notes))}[/dim]" if notes else ""
 
 

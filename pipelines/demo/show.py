@@ -42,8 +42,8 @@ def show(graph: LineageGraph, project: Path, console: Console | None = None) -> 
 class PathTree:
     """All that flows into a resource, as a tree. What only filters, groups or joins is left out.
 
-    A column's only source stands behind it, after an arrow, where the edge has no expression; one that stood above
-    is not opened again.
+    A column's only source stands behind it, after an arrow, where the edge has no expression; one that stood
+    above is not opened again.
     """
 
     def __init__(self, graph: LineageGraph, identifier: str) -> None:

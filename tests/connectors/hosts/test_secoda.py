@@ -336,6 +336,32 @@ def test_declarations_that_do_not_validate_are_refused_and_counted(host):
     assert "databuilder_id" in found.report.rejects[0].cause
 
 
+def test_an_address_among_the_credentials_can_be_shown_and_one_with_a_secret_cannot(host):
+    found = host(
+        "print(*self.credentials.values())",
+        {
+            "a": "https://Bi.test:8080/",
+            "b": "https://bi.test/?key=1",
+            "c": "https://u:p@bi.test",
+            "d": "http://a:b",
+        },
+    )
+    assert found.log == ["one.py: https://Bi.test:8080/ ********** ********** **********"]
+
+
+@pytest.mark.parametrize(
+    "message", [{"kind": "hello"}, {"kind": "nonsense"}, {}, {"kind": "error", "lines": 5}]
+)
+def test_a_script_that_speaks_in_the_host_s_name_gets_nowhere(host, message):
+    found = host(
+        f"""
+        self.ingest_resources_strategy._host.say({message!r})
+        time.sleep(60)
+        """
+    )
+    assert "broke the protocol" in str(found.error)
+
+
 def test_credentials_reach_the_script_and_no_message(host):
     found = host(
         """

@@ -37,5 +37,7 @@ def indirect(sql: str, dialect: str | None = None, schemas: Schemas | None = Non
     lines = []
     for entry in found["indirect"]:
         output = entry["downstream"]["column"]
-        lines.append(f"{entry['clause']}: {entry['table']}.{entry['column']}" + (f" -> {output}" if output else ""))
+        lines.append(
+            f"{entry['clause']}: {entry['table']}.{entry['column']}" + (f" -> {output}" if output else "")
+        )
     return sorted(lines)

@@ -115,7 +115,11 @@ def test_the_anchor_of_a_recursion_reads_the_table_of_that_name():
 
 def test_recursion_without_the_word_where_the_dialect_has_none():
     sql = """
-        with tree as (select id, boss from staff union all select s.id, tree.boss from staff s join tree on s.boss = tree.id)
+        with tree as (
+            select id, boss from staff
+            union all
+            select s.id, tree.boss from staff s join tree on s.boss = tree.id
+        )
         select boss from tree
     """
     assert columns(sql, "tsql") == ["boss <- staff.boss"]

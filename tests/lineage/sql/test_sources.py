@@ -96,4 +96,7 @@ def test_a_semantic_view_is_read_like_a_table():
 
 def test_a_dictionary_is_read_by_its_function():
     sql = "select dictGet('db.codes', 'name', t.id) as name from t"
-    assert tables(sql, "clickhouse")[0] == ["t", "db.codes"] or tables(sql, "clickhouse")[0] == ["db.codes", "t"]
+    assert tables(sql, "clickhouse")[0] == ["t", "db.codes"] or tables(sql, "clickhouse")[0] == [
+        "db.codes",
+        "t",
+    ]

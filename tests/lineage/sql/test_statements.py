@@ -178,7 +178,9 @@ def test_statements_of_a_procedure_count():
     assert (reads, writes) == (["t", "u"], ["x", "y"])
 
 
-@pytest.mark.parametrize("sql", ["commit", "set x = 1", "show tables", "grant select on t to u", "use warehouse w"])
+@pytest.mark.parametrize(
+    "sql", ["commit", "set x = 1", "show tables", "grant select on t to u", "use warehouse w"]
+)
 def test_statements_without_lineage_are_no_errors(sql: str):
     found = analyze(sql, "snowflake").to_dict()
     assert (found["in_tables"], found["out_tables"], found["errors"]) == ([], [], [])
