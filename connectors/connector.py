@@ -67,7 +67,9 @@ class Connector(ABC):
     class Config(ConnectorConfig):
         """No settings."""
 
-    def __init__(self, config: BaseModel, context: Context, credentials: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, config: BaseModel, context: Context, credentials: Mapping[str, str] | None = None
+    ) -> None:
         self.config: Any = config
         self.credentials: dict[str, str] = dict(credentials or {})
         self.context = context
@@ -159,7 +161,13 @@ class Connector(ABC):
     ) -> httpx.Response:
         """GET. The answer is never raised for its status; redirects are followed only when asked for."""
         return self._request(
-            "GET", url, params=params, headers=headers, follow_redirects=follow_redirects, verify=verify, auth=auth
+            "GET",
+            url,
+            params=params,
+            headers=headers,
+            follow_redirects=follow_redirects,
+            verify=verify,
+            auth=auth,
         )
 
     def http_post(

@@ -15,7 +15,9 @@ class HeadwaterError(Exception):
     `context` holds facts for machines (host, status, connection); it must never hold a secret.
     """
 
-    def __init__(self, message: str, *, hint: str | None = None, retryable: bool = False, **context: Any) -> None:
+    def __init__(
+        self, message: str, *, hint: str | None = None, retryable: bool = False, **context: Any
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint

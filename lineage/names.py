@@ -9,7 +9,9 @@ from connectors.model.naming import dotted
 __all__ = ["Identifier", "TableName", "dotted", "folds", "stored"]
 
 # What an unquoted identifier becomes when its dialect stores it. Not listed: as written.
-_LOWER = frozenset({"postgres", "redshift", "greenplum", "materialize", "risingwave", "trino", "presto", "athena"})
+_LOWER = frozenset(
+    {"postgres", "redshift", "greenplum", "materialize", "risingwave", "trino", "presto", "athena"}
+)
 _UPPER = frozenset({"snowflake", "oracle", "exasol", "db2", "teradata"})
 # Dialects in which names that differ in case only are different tables.
 _CASE_SENSITIVE = frozenset({"bigquery", "clickhouse"})

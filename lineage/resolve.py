@@ -1,7 +1,9 @@
 """Which table a reference means: the matching rule, relational, over DuckDB.
 
-A reference's parts are instance, database, schema and table; a part that is NULL is open. Rule and words are those
-of the project's resolution rule: candidates match every given part exactly, else after folding case where folding
+A reference's parts are instance, database, schema and table; a part that is NULL is open. Rule and words
+are those
+of the project's resolution rule: candidates match every given part exactly, else after folding case where
+folding
 is allowed; of several, the referring connection's own go first, then those that agree with its defaults.
 """
 
@@ -26,8 +28,10 @@ REFERENCE_COLUMNS = "ref INTEGER, connection VARCHAR, " + ", ".join(
 def match_references(db: duckdb.DuckDBPyConnection, references: str, owners: str, into: str) -> None:
     """Matches each row of table `references` with rows of `owners` (id, connection, and the four parts).
 
-    Makes the table `into` (ref, id, how, candidates, total): a row for each reference; `id` is set where exactly one owner
-    is left, `how` is exact, casefold or defaults there, and NULL elsewhere; `candidates` are the ids that matched, at most twenty
+    Makes the table `into` (ref, id, how, candidates, total): a row for each reference; `id` is set where
+    exactly one owner
+    is left, `how` is exact, casefold or defaults there, and NULL elsewhere; `candidates` are the ids that
+    matched, at most twenty
     of `total`.
     Reads the defaults of connections from the table `connection`.
     """
@@ -61,19 +65,25 @@ def match_references(db: duckdb.DuckDBPyConnection, references: str, owners: str
             QUALIFY n_left = 1 OR agrees
                 OR (agrees_folded AND NOT bool_or(agrees) OVER (PARTITION BY ref))
         ), one AS (
-            SELECT ref, any_value(id) AS id, any_value(CASE WHEN n_left > 1 THEN 'defaults' ELSE how END) AS how
+            SELECT ref, any_value(id) AS id, any_value(CASE WHEN n_left > 1 THEN 'defaults' ELSE how END)
+            AS how
             FROM chosen GROUP BY ref HAVING count(*) = 1
         ), listed AS (
             SELECT ref, list(id ORDER BY id)[:{MAX_CANDIDATES}] AS candidates, count(*) AS total
             FROM candidate GROUP BY ref
         )
-        SELECT r.ref, one.id, one.how, coalesce(listed.candidates, []) AS candidates, coalesce(listed.total, 0) AS total
+        SELECT r.ref, one.id, one.how, coalesce(listed.candidates, []) AS candidates,
+        coalesce(listed.total, 0) AS total
         FROM {references} r LEFT JOIN one USING (ref) LEFT JOIN listed USING (ref)
     """)
 
 
-def guess_names(db: duckdb.DuckDBPyConnection, references: str, owners: str, matches: str) -> dict[int, list[str]]:
-    """For references that found nothing: up to five owners of the same name elsewhere, or of a similar one."""
+def guess_names(
+    db: duckdb.DuckDBPyConnection, references: str, owners: str, matches: str
+) -> dict[int, list[str]]:
+    """For references that found nothing: up to five owners of the same name elsewhere, or of a similar
+    one.
+    """
     db.execute(f"""
         CREATE OR REPLACE TEMP TABLE lost AS
         SELECT r.ref, lower(r.title) AS name FROM {references} r JOIN {matches} m USING (ref)

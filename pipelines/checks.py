@@ -34,7 +34,10 @@ def synced_check(flow_runs: Sequence[dg.AssetKey], parts: TimePartitions) -> dg.
                 failed[key.asset_key.path[-1]] = error
         if failed:
             lines = "\n".join(f"{name}: {error}" for name, error in sorted(failed.items()))
-            raise dg.Failure(f"{len(failed)} connection(s) failed; the graph is built without them\n{lines}", allow_retries=False)
+            raise dg.Failure(
+                f"{len(failed)} connection(s) failed; the graph is built without them\n{lines}",
+                allow_retries=False,
+            )
 
     return synced
 

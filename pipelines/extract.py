@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from connectors import Window
 from connectors.config.secrets import RedactingFilter, Redactor
@@ -64,7 +64,9 @@ listeners: list[Listener] = []
 def extract_partition(
     project: Project, store: Store, name: str, window: Window, run: RunInfo, log: logging.Logger
 ) -> Outcome:
-    """Runs the connection for the window. Never raises for trouble of the source: that is the outcome's error."""
+    """Runs the connection for the window. Never raises for trouble of the source: that is the outcome's
+    error.
+    """
     report = ExtractReport()
     for listener in listeners:
         listener.started(name, window.key, report)
@@ -89,16 +91,14 @@ def _outcome(
     header, written, fault = None, False, None
     try:
         header, written = _extract(project, store, name, window, run, log, redact, report, spent)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever a connector raises is its run's fault, recorded
         fault = redact(describe(error))
         log.error("%s failed: %s", name, fault)
         if not isinstance(error, HeadwaterError):
             log.error(redact("".join(traceback.format_exception(error))))
     status = FAILED if header is None else SUCCESS if header.complete else WARNING
     ended_at = datetime.now(UTC)
-    return Outcome(
-        name, window.key, status, started_at, ended_at, spent[0], fault, header, written, report
-    )
+    return Outcome(name, window.key, status, started_at, ended_at, spent[0], fault, header, written, report)
 
 
 def _extract(

@@ -1,6 +1,7 @@
 """Dagster's records seen as flow runs: one for each connection and partition of a run.
 
-A projection: nothing is stored. A run that ended without recording a connection (failed early, cancelled, killed)
+A projection: nothing is stored. A run that ended without recording a connection (failed early, cancelled,
+killed)
 counts as a flow run of every connection that it was for.
 """
 
@@ -83,9 +84,11 @@ def read_flow_runs(
     since: datetime | None = None,
     limit: int = 100,
 ) -> list[FlowRun]:
-    """The newest flow runs first, at most `limit`. `flows` are the keys of `flow_runs/<connection>` by connection.
+    """The newest flow runs first, at most `limit`. `flows` are the keys of `flow_runs/<connection>` by
+    connection.
 
-    Reads what it shows, whatever the number of runs stored: the newest runs, and the materializations in their time.
+    Reads what it shows, whatever the number of runs stored: the newest runs, and the materializations in
+    their time.
     """
     found: list[FlowRun] = []
     cursor: str | None = None
@@ -153,7 +156,9 @@ def _run_status(record: dg.RunRecord) -> tuple[str, str | None]:
 
 
 def _is_lost(record: dg.RunRecord) -> bool:
-    """Whether nothing runs this any more: its process is gone, or, on another host, nothing was heard for long."""
+    """Whether nothing runs this any more: its process is gone, or, on another host, nothing was heard for
+    long.
+    """
     host, _, process = record.dagster_run.tags.get(PROCESS_TAG, "").partition(":")
     if host == socket.gethostname():
         pid, _, start = process.partition(":")
@@ -237,5 +242,3 @@ def _iso(seconds: float | None) -> str | None:
     if seconds is None:
         return None
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-
-

@@ -16,7 +16,8 @@ _SETTINGS = "# Written once by headwater; yours to change.\ntelemetry:\n  enable
 
 
 def dagster_home(project: Project) -> Path:
-    """DAGSTER_HOME: the one that is set, else `.headwater/dagster` beside the project's file, made when absent.
+    """DAGSTER_HOME: the one that is set, else `.headwater/dagster` beside the project's file, made when
+    absent.
 
     Sets the variable for this process and its children.
     """

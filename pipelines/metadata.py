@@ -1,4 +1,6 @@
-"""What a run shows in Dagster: Dagster's own keys where there is one, else `headwater/...`; small, and readable."""
+"""What a run shows in Dagster: Dagster's own keys where there is one, else `headwater/...`; small, and
+readable.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +71,9 @@ def resource_metadata(outcome: Outcome, storage: str) -> dict[str, Any]:
     }
 
 
-def graph_metadata(header: GraphHeader, storage: str, reasons: Mapping[str, int], picture: str) -> dict[str, Any]:
+def graph_metadata(
+    header: GraphHeader, storage: str, reasons: Mapping[str, int], picture: str
+) -> dict[str, Any]:
     """Metadata of `lineage_graph`, with a picture of the connections."""
     rows = [[name, ", ".join(keys[-3:])] for name, keys in sorted(header.partitions.items())]
     return {

@@ -36,7 +36,9 @@ def window_of(parts: TimePartitions, key: str) -> Window:
     try:
         found = parts.time_window_for_partition_key(key)
     except (ValueError, dg.DagsterError) as error:
-        raise RunError(f"{key} is not a partition of this project", hint=f"keys look like {parts.fmt}") from error
+        raise RunError(
+            f"{key} is not a partition of this project", hint=f"keys look like {parts.fmt}"
+        ) from error
     return Window(key, found.start.astimezone(UTC), found.end.astimezone(UTC))
 
 

@@ -16,7 +16,9 @@ MAX_UNCLOSED = 48  # earlier partitions that one tick asks for
 def connection_schedule(
     project: Project, store: Store, name: str, parts: TimePartitions, keys: AssetKeys
 ) -> dg.ScheduleDefinition | None:
-    """`<name>_schedule`: asks for the partition under way, of a windowed connection also for those never closed."""
+    """`<name>_schedule`: asks for the partition under way, of a windowed connection also for those never
+    closed.
+    """
     cron = project.connections[name].schedule
     if cron is None:
         return None
@@ -51,7 +53,9 @@ def unclosed(store: Store, name: str, parts: TimePartitions, today: str, lookbac
 
 
 def maintenance_schedule(project: Project, store: Store) -> dg.ScheduleDefinition:
-    """`maintenance_schedule` runs the job `maintenance` every night. It is no asset: `--select '*'` leaves it out."""
+    """`maintenance_schedule` runs the job `maintenance` every night. It is no asset: `--select '*'` leaves
+    it out.
+    """
 
     @dg.op(name="maintain_store")
     def maintain_store(context: dg.OpExecutionContext) -> None:

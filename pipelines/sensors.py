@@ -21,7 +21,9 @@ def offers_fingerprint(project: Project, name: str) -> bool:
 
 
 def source_changed_sensor(project: Project, names: Sequence[str], keys: AssetKeys) -> dg.SensorDefinition:
-    """`source_changed_sensor`: asks for today's partition of each connection whose fingerprint is a new one."""
+    """`source_changed_sensor`: asks for today's partition of each connection whose fingerprint is a new
+    one.
+    """
     watched = [key for name in names for key in keys.of_connection(name)]
 
     @dg.sensor(
@@ -37,14 +39,16 @@ def source_changed_sensor(project: Project, names: Sequence[str], keys: AssetKey
         for name in names:
             try:
                 found = _fingerprint(project, name)
-            except Exception as error:  # another connection's source must still be looked at
+            except Exception as error:  # noqa: BLE001 - another connection's source must still be looked at
                 context.log.warning("%s: the fingerprint could not be read: %s", name, describe(error))
                 continue
             if found is not None and found != known.get(name):
                 known[name] = found
                 selection = list(keys.of_connection(name))
                 requests.append(
-                    dg.RunRequest(run_key=f"{name}:{today}:{found}", partition_key=today, asset_selection=selection)
+                    dg.RunRequest(
+                        run_key=f"{name}:{today}:{found}", partition_key=today, asset_selection=selection
+                    )
                 )
         return dg.SensorResult(run_requests=requests, cursor=json.dumps(known, sort_keys=True))
 

@@ -32,7 +32,9 @@ class SyncReport:
 
     @property
     def ok(self) -> bool:
-        return self.error is None and self.graph is not None and all(o.status != FAILED for o in self.outcomes)
+        return (
+            self.error is None and self.graph is not None and all(o.status != FAILED for o in self.outcomes)
+        )
 
 
 class _Outcomes:
@@ -57,7 +59,8 @@ def run_sync(
 ) -> SyncReport:
     """Syncs the connections for the partitions (consecutive ones), then builds the graph; one Dagster run.
 
-    `full` starts without the state that earlier runs left. What a connection fails with is in its outcome; the others go on.
+    `full` starts without the state that earlier runs left. What a connection fails with is in its outcome;
+    the others go on.
     """
     dagster_home(project)
     keys = AssetKeys()
@@ -89,7 +92,9 @@ def run_sync(
     finally:
         for one in added:
             listeners.remove(one)
-    graph = open_store(project.storage, project.storage_options).graphs.newest(partitions[-1]) if built else None
+    graph = (
+        open_store(project.storage, project.storage_options).graphs.newest(partitions[-1]) if built else None
+    )
     return SyncReport(result.run_id, outcomes.all, graph, error)
 
 

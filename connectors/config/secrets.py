@@ -14,7 +14,9 @@ _VARIABLE = re.compile(r"\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})")
 
 
 def expand(text: str, environment: Mapping[str, str]) -> tuple[str, list[str]]:
-    """`${VAR}` and `${VAR:-default}` replaced, `$$` a dollar; with the names of the variables that are missing."""
+    """`${VAR}` and `${VAR:-default}` replaced, `$$` a dollar; with the names of the variables that are
+    missing.
+    """
     missing: list[str] = []
 
     def value(match: re.Match[str]) -> str:
@@ -37,7 +39,9 @@ def has_variable(text: str) -> bool:
 
 
 class Redactor:
-    """Masks known secret values in any text. Values under four characters are not masked: they would mask words."""
+    """Masks known secret values in any text. Values under four characters are not masked: they would mask
+    words.
+    """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets: list[str] = []
@@ -76,15 +80,18 @@ class RedactingFilter(logging.Filter):
 
 
 def secrets_of(value: Any) -> list[str]:
-    """The secret values within a configuration model or a credential: `SecretStr` fields, and all of a plain mapping."""
+    """The secret values within a configuration model (its `SecretStr` fields) or a credential (every text
+    of it).
+    """
     if isinstance(value, SecretStr):
         return [value.get_secret_value()]
     if isinstance(value, SecretBytes):
         return [value.get_secret_value().decode("utf-8", "replace")]
     if isinstance(value, BaseModel):
-        return [s for name in type(value).model_fields for s in secrets_of(getattr(value, name)) if s]
+        fields = [getattr(value, name) for name in type(value).model_fields]
+        return [s for one in fields if not isinstance(one, Mapping) for s in secrets_of(one)]
     if isinstance(value, Mapping):
-        return [s for v in value.values() for s in secrets_of(v)]
+        return [s for one in value.values() for s in ([one] if isinstance(one, str) else secrets_of(one))]
     if isinstance(value, list | tuple | set):
-        return [s for v in value for s in secrets_of(v)]
+        return [s for one in value for s in secrets_of(one)]
     return []

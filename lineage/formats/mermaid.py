@@ -15,7 +15,9 @@ def flowchart(resources: Iterable[Mapping[str, Any]], edges: Iterable[Mapping[st
     number = {item["id"]: f"n{at}" for at, item in enumerate(items)}
     inside: dict[str | None, list[Mapping[str, Any]]] = {}
     for item in items:
-        parent = item["parent_id"] if item["entity_type"] == "column" and item["parent_id"] in number else None
+        parent = (
+            item["parent_id"] if item["entity_type"] == "column" and item["parent_id"] in number else None
+        )
         inside.setdefault(parent, []).append(item)
     lines = ["flowchart LR"]
     for item in inside.get(None, []):

@@ -20,8 +20,19 @@ def edges_csv(edges: Iterable[Mapping[str, Any]]) -> str:
     writer.writerow(COLUMNS)
     for edge in edges:
         reasons = edge["provenance"]
-        row = [edge["from"], edge["to"], edge["level"], edge["kind"], " ".join(edge["clauses"]), edge["expression"]]
-        row += [_distinct(reasons, "origin"), _distinct(reasons, "connection"), _distinct(reasons, "matched_by")]
+        row = [
+            edge["from"],
+            edge["to"],
+            edge["level"],
+            edge["kind"],
+            " ".join(edge["clauses"]),
+            edge["expression"],
+        ]
+        row += [
+            _distinct(reasons, "origin"),
+            _distinct(reasons, "connection"),
+            _distinct(reasons, "matched_by"),
+        ]
         writer.writerow([_harmless(cell) for cell in row])
     return text.getvalue()
 

@@ -1,6 +1,7 @@
 """Builds the graph of a partition: snapshots in, nodes, edges and unresolved references out.
 
-One pass, in this order: choose the snapshots, make nodes, collect every reference (declared ones, and the tables
+One pass, in this order: choose the snapshots, make nodes, collect every reference (declared ones, and the
+tables
 that SQL names), match them all at once, turn declarations and bound SQL into raw edges, merge those.
 """
 
@@ -20,10 +21,12 @@ from lineage.graph.declarations import (
     unresolved_declarations,
 )
 from lineage.graph.edges import merge_edges
+from lineage.graph.inferred import infer_tables
 from lineage.graph.inputs import ConnectionSpec, load, select_sources
 from lineage.graph.nodes import build_nodes, index_columns
-from lineage.graph.queries import QueryLineage
+from lineage.graph.queries import query_edges
 from lineage.graph.unresolved import Unresolved
+from lineage.graph.uses import Uses
 from lineage.resolve import REFERENCE_COLUMNS, guess_names, match_references
 from lineage.store import Store
 from lineage.store.graphs import GRAPH_ROWS, GraphHeader
@@ -49,17 +52,17 @@ def build_graph(
         db.execute(f"CREATE TABLE reference ({REFERENCE_COLUMNS})")
         db.execute(f"CREATE TABLE raw_edge ({RAW_EDGE})")
         collect_references(db)
-        queries = QueryLineage(db)
-        queries.collect()
+        uses = Uses(db)
+        uses.collect()
         match_references(db, "reference", "owner", "match")
-        if queries.infer():
+        if infer_tables(db, uses):
             index_columns(db)
             match_references(db, "reference", "owner", "match")
         guesses = guess_names(db, "reference", "owner", "match")
         resolve_ends(db)
         declared_edges(db)
         unresolved += unresolved_declarations(db, guesses)
-        unresolved += queries.edges(guesses)
+        unresolved += query_edges(db, uses, guesses)
         unresolved += _missing_parents(db)
         merge_edges(db)
         rows = _rows(db, unresolved)
@@ -69,10 +72,11 @@ def build_graph(
         run_id=run_id,
         built_at=datetime.now(UTC).isoformat(timespec="seconds"),
         sources=[
-            {"connection": s.connection, "partition": s.header.partition, "run_id": s.header.run_id} for s in sources
+            {"connection": s.connection, "partition": s.header.partition, "run_id": s.header.run_id}
+            for s in sources
         ],
         counts={str(c["values"]): int(c["counts"]) for c in counts},
-        coverage=queries.coverage,
+        coverage=uses.coverage,
     )
     return store.graphs.put(header, rows)
 
@@ -102,14 +106,16 @@ def _rows(db: duckdb.DuckDBPyConnection, unresolved: Sequence[Unresolved]) -> pa
                    to_json(map(list(r.id ORDER BY r.id), list(r.body::JSON ORDER BY r.id)))::VARCHAR AS facets
             FROM resource r JOIN node_of n ON n.id = r.id WHERE n.node <> r.id GROUP BY n.node
         )
-        SELECT 'node' AS kind, r.id AS key, r.connection, r.entity_type, r.key AS databuilder_id, p.node AS parent_id,
+        SELECT 'node' AS kind, r.id AS key, r.connection, r.entity_type, r.key AS databuilder_id, p.node AS
+        parent_id,
                r.title, r.database, r.schema, r.body, d.facets, coalesce(d.aliases, []) AS aliases, r.inferred
         FROM resource r JOIN node_of n ON n.id = r.id AND n.node = r.id LEFT JOIN node_of p ON p.id = r.parent
         LEFT JOIN described d ON d.node = r.id
         ORDER BY key
     """).to_arrow_table()
     edges = db.sql("""
-        SELECT 'edge' AS kind, from_id || chr(10) || to_id AS key, from_id, to_id, level, edge_kind, clauses, expression,
+        SELECT 'edge' AS kind, from_id || chr(10) || to_id AS key, from_id, to_id, level, edge_kind,
+        clauses, expression,
                provenance
         FROM edge ORDER BY key
     """).to_arrow_table()
@@ -121,7 +127,10 @@ def _rows(db: duckdb.DuckDBPyConnection, unresolved: Sequence[Unresolved]) -> pa
             "body": pa.array(entries, pa.string()),
         }
     )
-    db.register("named_query", pa.table({"key": pa.array(sorted({u.query for u in unresolved if u.query}), pa.string())}))
+    db.register(
+        "named_query",
+        pa.table({"key": pa.array(sorted({u.query for u in unresolved if u.query}), pa.string())}),
+    )
     queries = db.sql("""
         SELECT DISTINCT 'query' AS kind, key, sql FROM fact
         WHERE kind = 'query' AND (key IN (SELECT key FROM named_query) OR key IN (SELECT query FROM raw_edge))

@@ -13,28 +13,38 @@ RAW_EDGE = (
     "from_id VARCHAR, to_id VARCHAR, indirect BOOLEAN, clause VARCHAR, expression VARCHAR, source INTEGER, "
     "origin VARCHAR, declaration VARCHAR, query VARCHAR, location VARCHAR, matched_by VARCHAR"
 )
-_COLUMN, _TABLE, _INTERNAL, _QUERY = "external_column", "external_table", "internal_resource", "tables_from_query"
+_COLUMN, _TABLE, _INTERNAL, _QUERY = (
+    "external_column",
+    "external_table",
+    "internal_resource",
+    "tables_from_query",
+)
 
 
 def collect_references(db: duckdb.DuckDBPyConnection) -> None:
-    """Makes `link` (a declaration in a source), `link_end` (its two ends) and fills `reference` with external ones."""
+    """Makes `link` (a declaration in a source), `link_end` (its two ends) and fills `reference` with
+    external ones.
+    """
     db.execute("""
         CREATE TABLE link AS
-        SELECT row_number() OVER (ORDER BY source, key)::INTEGER AS link, source, connection, digest, from_ref, to_ref,
+        SELECT row_number() OVER (ORDER BY source, key)::INTEGER AS link, source, connection, digest,
+        from_ref, to_ref,
                from_ref.type AS from_type, to_ref.type AS to_type
         FROM fact WHERE kind = 'declaration'
     """)
     db.execute(f"""
         CREATE TABLE link_end AS
         SELECT link, source, connection, side, tip.* FROM (
-            SELECT link, source, connection, 'from' AS side, from_ref AS tip, from_type, to_type FROM link UNION ALL
+            SELECT link, source, connection, 'from' AS side, from_ref AS tip, from_type, to_type FROM link
+            UNION ALL
             SELECT link, source, connection, 'to', to_ref, from_type, to_type FROM link)
         WHERE NOT {_UNSUPPORTED}
     """)
     folding = ", ".join(f"{part}, true" for part in PARTS)
     db.execute(f"""
         INSERT INTO reference
-        SELECT (SELECT count(*) FROM reference) + row_number() OVER (ORDER BY connection, title, schema, database, instance), connection, {folding} FROM (
+        SELECT (SELECT count(*) FROM reference) + row_number() OVER (ORDER BY connection, title, schema,
+        database, instance), connection, {folding} FROM (
             SELECT DISTINCT connection, cluster AS instance, database, schema, "table" AS title
             FROM link_end WHERE type IN ('{_TABLE}', '{_COLUMN}'))
     """)
@@ -47,7 +57,9 @@ _UNSUPPORTED = f"""NOT (
 
 
 def resolve_ends(db: duckdb.DuckDBPyConnection) -> None:
-    """Makes `found` (link, side, node, how, candidates, total): `node` is NULL where an end is not exactly one resource."""
+    """Makes `found` (link, side, node, how, candidates, total): `node` is NULL where an end is not exactly
+    one resource.
+    """
     declared = " AND ".join(
         f'r.{part} IS NOT DISTINCT FROM e."{name}"'
         for part, name in zip(PARTS, ("cluster", "database", "schema", "table"), strict=True)
@@ -76,7 +88,8 @@ def resolve_ends(db: duckdb.DuckDBPyConnection) -> None:
     """)
     db.execute(f"""
         CREATE TABLE found AS
-        SELECT e.link, e.side, n.node, CASE WHEN n.node <> n.id THEN 'same_as' ELSE 'id' END AS how, [] AS candidates,
+        SELECT e.link, e.side, n.node, CASE WHEN n.node <> n.id THEN 'same_as' ELSE 'id' END AS how, [] AS
+        candidates,
                0 AS total
         FROM link_end e LEFT JOIN node_of n ON n.id = e.connection || '/' || e.key WHERE e.type = '{_INTERNAL}'
         UNION ALL
@@ -115,11 +128,22 @@ def unresolved_declarations(db: duckdb.DuckDBPyConnection, guesses: dict[int, li
             message += ": a query is never a target"
         query = from_ref["query"] or to_ref["query"]
         entries.append(
-            Unresolved(_plain(from_ref), "from", name_of(to_ref), "unsupported_pair", message, source, (), query, digest)
+            Unresolved(
+                _plain(from_ref),
+                "from",
+                name_of(to_ref),
+                "unsupported_pair",
+                message,
+                source,
+                (),
+                query,
+                digest,
+            )
         )
     for side, source, digest, mine, other, node, how, candidates, total, ref in db.execute("""
         SELECT f.side, l.source, l.digest, CASE f.side WHEN 'from' THEN l.from_ref ELSE l.to_ref END,
-               CASE f.side WHEN 'from' THEN l.to_ref ELSE l.from_ref END, o.node, f.how, f.candidates, f.total, x.ref
+               CASE f.side WHEN 'from' THEN l.to_ref ELSE l.from_ref END, o.node, f.how, f.candidates,
+               f.total, x.ref
         FROM found f JOIN link l USING (link) LEFT JOIN external_end x ON x.link = f.link AND x.side = f.side
         LEFT JOIN found o ON o.link = f.link AND o.side <> f.side
         WHERE f.node IS NULL ORDER BY l.link, f.side

@@ -6,7 +6,8 @@ import duckdb
 
 
 def merge_edges(db: duckdb.DuckDBPyConnection) -> None:
-    """Makes `edge` (from_id, to_id, level, edge_kind, clauses, expression, provenance) of the rows of `raw_edge`.
+    """Makes `edge` (from_id, to_id, level, edge_kind, clauses, expression, provenance) of the rows of
+    `raw_edge`.
 
     A column's edge brings the edge between the tables of its ends. An edge is direct when one reason is.
     """
@@ -27,9 +28,11 @@ def merge_edges(db: duckdb.DuckDBPyConnection) -> None:
         SELECT * EXCLUDE (from_table, to_table) FROM placed
             WHERE from_id <> to_id AND NOT (of_columns AND from_table = to_id)
         UNION ALL
-        SELECT from_table, to_table, indirect, NULL, NULL, source, origin, declaration, query, location, matched_by,
+        SELECT from_table, to_table, indirect, NULL, NULL, source, origin, declaration, query, location,
+        matched_by,
                false
-        FROM placed WHERE of_columns AND from_table <> to_table AND from_table IS NOT NULL AND to_table IS NOT NULL
+        FROM placed WHERE of_columns AND from_table <> to_table AND from_table IS NOT NULL AND to_table IS
+        NOT NULL
     """)
     db.execute("""
         CREATE TABLE edge AS
@@ -37,7 +40,8 @@ def merge_edges(db: duckdb.DuckDBPyConnection) -> None:
                CASE WHEN bool_and(indirect) THEN 'indirect' ELSE 'direct' END AS edge_kind,
                coalesce(list_sort(list(DISTINCT clause) FILTER (clause IS NOT NULL)), []) AS clauses,
                min(expression) AS expression,
-               list_sort(list(DISTINCT {'source': source, 'origin': origin, 'declaration': declaration, 'query': query,
+               list_sort(list(DISTINCT {'source': source, 'origin': origin, 'declaration': declaration,
+               'query': query,
                                         'location': location, 'matched_by': matched_by})) AS provenance
         FROM whole_edge GROUP BY from_id, to_id ORDER BY from_id, to_id
     """)

@@ -1,6 +1,7 @@
 """Which snapshots make the graph of a partition, and their rows as tables of an embedded engine.
 
-The rule: of each connection its newest complete partition at or before the graph's, and over it what partial runs
+The rule: of each connection its newest complete partition at or before the graph's, and over it what
+partial runs
 added since; of a windowed connection every partition within its lookback.
 """
 
@@ -20,7 +21,9 @@ LOOKBACK_DAYS = 30
 
 @dataclass(frozen=True)
 class ConnectionSpec:
-    """What the graph must know of a connection. `defaults` has instance, database, schema, dialect where given."""
+    """What the graph must know of a connection. `defaults` has instance, database, schema, dialect where
+    given.
+    """
 
     name: str
     instance: str = ""
@@ -33,7 +36,9 @@ class ConnectionSpec:
 
 @dataclass(frozen=True)
 class Source:
-    """One snapshot that takes part. The order of sources is the order in which they are laid over each other."""
+    """One snapshot that takes part. The order of sources is the order in which they are laid over each
+    other.
+    """
 
     connection: str
     header: SnapshotHeader
@@ -55,7 +60,9 @@ def select_sources(
     return chosen
 
 
-def _of_connection(history: list[SnapshotHeader], spec: ConnectionSpec, partition: str) -> list[SnapshotHeader]:
+def _of_connection(
+    history: list[SnapshotHeader], spec: ConnectionSpec, partition: str
+) -> list[SnapshotHeader]:
     if spec.windowed:
         oldest = (date.fromisoformat(partition[:10]) - timedelta(days=spec.lookback_days)).isoformat()
         return [h for h in history if h.partition > oldest]

@@ -1,4 +1,6 @@
-"""Resources become nodes: the last declaration of each counts, describers join their owners, columns their tables."""
+"""Resources become nodes: the last declaration of each counts, describers join their owners, columns their
+tables.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ _TABLES = "('table', 'view')"
 def build_nodes(
     db: duckdb.DuckDBPyConnection, same_as: Sequence[tuple[str, str]], unresolved: list[Unresolved]
 ) -> None:
-    """Makes `resource`, `alias` (describer, owner), `owner` (tables that references find), `node_of` and `field`."""
+    """Makes `resource`, `alias` (describer, owner), `owner` (tables that references find), `node_of` and
+    `field`.
+    """
     db.execute("""
         CREATE TABLE resource AS
         SELECT connection || '/' || key AS id, connection, key, lower(entity_type) AS entity_type, parent_key,
@@ -70,7 +74,9 @@ def _find_owners(
 def _declared_targets(db: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, str]]:
     """What each declared `same_as` names: an owner, else a describer that has itself found one."""
     target: dict[str, tuple[str, str]] = {}
-    db.execute("CREATE TABLE same_as_match (ref INTEGER, id VARCHAR, how VARCHAR, candidates VARCHAR[], total BIGINT)")
+    db.execute(
+        "CREATE TABLE same_as_match (ref INTEGER, id VARCHAR, how VARCHAR, candidates VARCHAR[], total BIGINT)"
+    )
     db.execute("CREATE TEMP TABLE asked AS SELECT * EXCLUDE (id, source) FROM describer")
     db.execute("CREATE TEMP TABLE offered AS SELECT * FROM described WHERE NOT describes")
     while db.execute("SELECT 1 FROM asked LIMIT 1").fetchone():
@@ -96,7 +102,9 @@ def _circles(db: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, str]]:
 
     One that names itself, as two descriptions of one absent table do, runs in no circle.
     """
-    db.execute("CREATE TEMP TABLE open_describer AS SELECT * FROM described WHERE id IN (SELECT id FROM describer)")
+    db.execute(
+        "CREATE TEMP TABLE open_describer AS SELECT * FROM described WHERE id IN (SELECT id FROM describer)"
+    )
     match_references(db, "asked", "open_describer", "same_as_step")
     names = dict(
         db.execute("""
@@ -136,7 +144,9 @@ def _report(db: duckdb.DuckDBPyConnection, circles: set[str], unresolved: list[U
     """).fetchall()
     for describer, cluster, database, schema, table, source, candidates in rows:
         parts = {"cluster": cluster, "database": database, "schema": schema, "table": table}
-        unresolved.append(Unresolved.same_as(describer, parts, source, candidates, circle=describer in circles))
+        unresolved.append(
+            Unresolved.same_as(describer, parts, source, candidates, circle=describer in circles)
+        )
     declared = {str(row[0]) for row in rows}
     unresolved += [Unresolved.same_as_circle(one) for one in sorted(circles - declared)]
 
@@ -159,7 +169,8 @@ def index_columns(db: duckdb.DuckDBPyConnection) -> None:
             WHERE d.id NOT IN (SELECT id FROM exact) GROUP BY d.id HAVING count(*) = 1
         )
         SELECT r.id, coalesce(a.owner, e.node, f.node, r.id) AS node
-        FROM resource r LEFT JOIN alias a ON a.id = r.id LEFT JOIN exact e ON e.id = r.id LEFT JOIN folded f ON f.id = r.id
+        FROM resource r LEFT JOIN alias a ON a.id = r.id LEFT JOIN exact e ON e.id = r.id
+        LEFT JOIN folded f ON f.id = r.id
     """)
     db.execute("""
         CREATE OR REPLACE TABLE field AS

@@ -26,7 +26,8 @@ MAX_NAMED = 10
 class Neighbourhood:
     """What lies upstream or downstream of a node: each node's distance in hops, and the edges between them.
 
-    At column level a way may pass from a table to its columns (upstream, where the whole table is read) or from a
+    At column level a way may pass from a table to its columns (upstream, where the whole table is read) or
+    from a
     column to its table (downstream, likewise); `passed` names, of each node reached so, the one passed from.
     """
 
@@ -38,7 +39,9 @@ class Neighbourhood:
 
 
 class LineageGraph:
-    """A graph as it was stored for a partition. Ids may be given in full, as an alias, or by a unique ending."""
+    """A graph as it was stored for a partition. Ids may be given in full, as an alias, or by a unique
+    ending.
+    """
 
     def __init__(self, header: GraphHeader, rows: pa.Table) -> None:
         self.header = header
@@ -64,7 +67,9 @@ class LineageGraph:
 
     @cached_property
     def nodes(self) -> pa.Table:
-        """Rows of kind node: key (the id), aliases, connection, entity_type, ..., body (JSON of the set fields)."""
+        """Rows of kind node: key (the id), aliases, connection, entity_type, ..., body (JSON of the set
+        fields).
+        """
         return self._kind("node")
 
     @cached_property
@@ -92,16 +97,21 @@ class LineageGraph:
         ids = self.nodes["key"]
         if pc.any(pc.equal(ids, text)).as_py():
             return text
-        if text in self._id_by_alias:
-            return self._id_by_alias[text]
-        known = [*ids.filter(pc.ends_with(ids, text)).to_pylist(), *(a for a in self._id_by_alias if a.endswith(text))]
+        if alias := self._id_by_alias.get(text):
+            return str(alias)
+        known = [
+            *ids.filter(pc.ends_with(ids, text)).to_pylist(),
+            *(a for a in self._id_by_alias if a.endswith(text)),
+        ]
         whole = [one for one in known if one[-len(text) - 1] in "/."] or known
         full = [one for one in whole if one.partition("/")[2] == text] or whole
         found = sorted({self._id_by_alias.get(one, one) for one in full})
         if len(found) == 1:
-            return found[0]
+            return str(found[0])
         if not found:
-            raise LineageError(f"nothing in the graph of {self.as_of} is called {text}", hint="try `headwater find`")
+            raise LineageError(
+                f"nothing in the graph of {self.as_of} is called {text}", hint="try `headwater find`"
+            )
         named = ", ".join(found[:MAX_NAMED]) + (", ..." if len(found) > MAX_NAMED else "")
         raise LineageError(f"{text} could be {len(found)} resources: {named}", hint="give more of the id")
 
@@ -111,26 +121,37 @@ class LineageGraph:
         return node_dict(row.to_pylist()[0])
 
     def find(self, words: Sequence[str], *, limit: int | None = None) -> list[dict[str, Any]]:
-        """Resources that hold every word, whatever its case, in name, id, description, owners, tags or columns.
+        """Resources that hold every word, whatever its case, in name, id, description, owners, tags or
+        columns.
 
         Those whose title is a word come first, then tables before their columns.
         """
         rows = self.nodes
         wanted = {word.lower() for word in words}
         text = pc.binary_join_element_wise(
-            rows["key"], pc.fill_null(rows["title"], ""), pc.fill_null(rows["body"], ""), pc.fill_null(rows["facets"], ""), "\n"
+            rows["key"],
+            pc.fill_null(rows["title"], ""),
+            pc.fill_null(rows["body"], ""),
+            pc.fill_null(rows["facets"], ""),
+            "\n",
         )
         hits = [pc.match_substring(text, word, ignore_case=True) for word in words]
         keep = hits[0]
         for hit in hits[1:]:
             keep = pc.and_(keep, hit)
         found = [one for row in rows.filter(keep).to_pylist() if _mentions(one := node_dict(row), wanted)]
-        found.sort(key=lambda r: ((r["title"] or "").lower() not in wanted, r["entity_type"] == "column", r["id"]))
+        found.sort(
+            key=lambda r: ((r["title"] or "").lower() not in wanted, r["entity_type"] == "column", r["id"])
+        )
         return found[:limit]
 
     def resources(self, ids: set[str] | None = None) -> list[dict[str, Any]]:
         """All resources, or those of the ids, by id."""
-        rows = self.nodes if ids is None else self.nodes.filter(pc.is_in(self.nodes["key"], pa.array(sorted(ids))))
+        rows = (
+            self.nodes
+            if ids is None
+            else self.nodes.filter(pc.is_in(self.nodes["key"], pa.array(sorted(ids))))
+        )
         return [node_dict(row) for row in rows.to_pylist()]
 
     def edges(self, rows: pa.Table | None = None) -> list[dict[str, Any]]:
@@ -139,12 +160,16 @@ class LineageGraph:
 
     def unresolved(self) -> list[dict[str, Any]]:
         """What did not resolve, with its reason and candidates."""
-        return [self._unresolved_dict(orjson.loads(body)) for body in self._kind("unresolved")["body"].to_pylist()]
+        return [
+            self._unresolved_dict(orjson.loads(body)) for body in self._kind("unresolved")["body"].to_pylist()
+        ]
 
     # -- questions
 
     def upstream(self, text: str, depth: int | None = None, *, columns: bool = False) -> Neighbourhood:
-        """Where it comes from, `depth` hops far (None: all the way); at column level for a column, or with `columns`."""
+        """Where it comes from, `depth` hops far (None: all the way); at column level for a column, or with
+        `columns`.
+        """
         return self._reach(text, "upstream", depth, columns)
 
     def downstream(self, text: str, depth: int | None = None, *, columns: bool = False) -> Neighbourhood:
@@ -227,7 +252,8 @@ class LineageGraph:
         near, far = ("to_id", "from_id") if direction == "upstream" else ("from_id", "to_id")
         detailed = columns or self._is_column(start)
         rows = self._column_edges if detailed else self._table_edges
-        distances, passed = {start: 0}, {}
+        distances: dict[str, int] = {start: 0}
+        passed: dict[str, str] = {}
         frontier, hops = [start], 0
         if columns:
             frontier += self._pass_on(frontier, "upstream", 0, distances, passed)
@@ -247,7 +273,12 @@ class LineageGraph:
         return Neighbourhood(start, direction, distances, self.edges(within), passed)
 
     def _pass_on(
-        self, nodes: list[str], direction: Direction, hops: int, distances: dict[str, int], passed: dict[str, str]
+        self,
+        nodes: list[str],
+        direction: Direction,
+        hops: int,
+        distances: dict[str, int],
+        passed: dict[str, str],
     ) -> list[str]:
         """From tables to their columns (upstream) or from columns to their tables; those that are new."""
         pairs = (
@@ -333,8 +364,6 @@ def node_dict(row: Mapping[str, Any]) -> dict[str, Any]:
     names = ("entity_type", "databuilder_id", "parent_id", "title", "database", "schema")
     facets = {"facets": orjson.loads(row["facets"])} if row["facets"] else {}
     return body | fixed | {name: row[name] for name in names} | {"inferred": bool(row["inferred"])} | facets
-
-
 
 
 def _mentions(resource: Mapping[str, Any], words: set[str]) -> bool:

@@ -11,9 +11,11 @@ import orjson
 
 @dataclass(frozen=True)
 class Unresolved:
-    """A reference without an edge. `source` numbers the snapshot that it stands in; None for the project's file.
+    """A reference without an edge. `source` numbers the snapshot that it stands in; None for the project's
+    file.
 
-    `reference` is the reference's JSON, `query` the key of the SQL beside it, `side` the end of the declaration that
+    `reference` is the reference's JSON, `query` the key of the SQL beside it, `side` the end of the
+    declaration that
     it is, `counterpart` the other end. `guessed` says that the candidates are only similar names.
     """
 
@@ -33,7 +35,12 @@ class Unresolved:
 
     @staticmethod
     def same_as(
-        describer: str, parts: Mapping[str, str | None], source: int, candidates: Sequence[str], *, circle: bool
+        describer: str,
+        parts: Mapping[str, str | None],
+        source: int,
+        candidates: Sequence[str],
+        *,
+        circle: bool,
     ) -> Unresolved:
         reference = {"type": "external_table", **{k: v for k, v in parts.items() if v is not None}}
         reason = "ambiguous" if candidates and not circle else "not_found"
@@ -43,7 +50,9 @@ class Unresolved:
         elif candidates:
             message = f"{describer} says it is the same as {name}, which {len(candidates)} tables are"
         else:
-            message = f"{describer} says it is the same as {name}, which no connection owns; it stands by itself"
+            message = (
+                f"{describer} says it is the same as {name}, which no connection owns; it stands by itself"
+            )
         return Unresolved(reference, "to", describer, reason, message, source, tuple(candidates))
 
     @staticmethod

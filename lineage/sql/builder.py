@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from lineage.sql.dialects import key_of
+from lineage.sql.dialects import key_of, pseudo_columns
 from lineage.sql.program import ANY_QUALIFIER, TABLE, Scope, StatementProgram, encode_name
 
 Name = tuple[str, bool]  # text, quoted
@@ -31,6 +31,8 @@ class Builder:
         # Tables that live in this text only: key -> the scopes that filled them, with the columns' names and
         # the real tables they read. Those count as read where the table is used.
         self.temps: dict[str, list[tuple[int, list[int] | None, list[int]]]] = {}
+        self.pseudo_columns = pseudo_columns(dialect)
+        self.scalars: dict[str, Any] = {}  # names that stand for expressions
         # (scope, output) -> an identifier inside the output: where it stands in the text.
         self.anchors: dict[tuple[int, int], Any] = {}
         self.ctes: Ctes = {}  # in sight of a statement that stands in another's WITH
@@ -39,6 +41,11 @@ class Builder:
         self.add_source: Callable[[Frame, Any], None]
         self.parse_inner: Callable[[str], Any]
         self.compile_query: Callable[[Builder, Any, int, Ctes], int]
+
+    @property
+    def odd_names(self) -> bool:
+        """Whether an unqualified name may be something else than a column."""
+        return bool(self.scalars or self.pseudo_columns)
 
     def name(self, text: str, quoted: bool = False) -> int:
         """The number of an identifier."""

@@ -54,7 +54,7 @@ def _set_items(frame: Frame, items: list[Any]) -> None:
         left, right = item.args["this"], item.args["expression"]
         if type(left) is exp.Tuple:
             names = left.args["expressions"]
-            values = right.args["expressions"] if type(right) is exp.Tuple else [right] * len(names)
+            values = _values(right, len(names))
         else:
             names, values = [left], [right]
         for name, value in zip(names, values, strict=False):
@@ -64,6 +64,17 @@ def _set_items(frame: Frame, items: list[Any]) -> None:
                 name = name.args["this"]
             if type(name) is exp.Identifier:
                 frame.scope.outputs.append([builder.ident(name), dependencies(frame, value), None])
+
+
+def _values(right: Any, count: int) -> list[Any]:
+    """One value for each of several columns: of a row, or a subquery's columns by position."""
+    if type(right) is exp.Tuple:
+        return list(right.args["expressions"])
+    query = right.args["this"] if type(right) is exp.Subquery else right
+    if type(query) is exp.Select and len(query.args["expressions"]) == count:
+        others = {key: value for key, value in query.args.items() if key != "expressions"}
+        return [exp.Select(expressions=[item], **others) for item in query.args["expressions"]]
+    return [right] * count
 
 
 def compile_update(builder: Builder, node: Any) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from lineage.names import Identifier
-from lineage.sql.dialects import keys_of_stored
+from lineage.sql.dialects import columns_by_key, key_of
 from lineage.sql.program import VALUE
 
 _QUOTES = ('"', "'")  # PIVOT names a column after a literal: 'jan', quotes included
@@ -34,40 +35,61 @@ class Registry:
 class TableColumns:
     """A real table. `names` are its columns as the catalogue stores them, None where it does not know it."""
 
-    __slots__ = ("by_key", "items", "known", "registry", "table")
+    __slots__ = ("_dialect", "_items", "_names", "_stored", "_ups", "known", "registry", "table")
 
-    def __init__(self, registry: Registry, table: int, names: Any, dialect: str) -> None:
+    def __init__(self, registry: Registry, table: int, names: Sequence[str] | None, dialect: str) -> None:
         self.registry = registry
         self.table = table
         self.known = names is not None
-        self.by_key: dict[str, Ups] = {}
-        self.items: list[Any] = []
-        if not self.known:
-            self.items.append(OpenStar((self,)))
-            return
-        stored = [(text, *keys_of_stored(text, dialect)) for text in names]
-        taken = {sure for _, sure, _ in stored}
-        for text, sure, other in stored:
-            ups = {registry.number(table, sure, Identifier(text)): VALUE}
-            self.by_key[sure] = ups
-            if other is not None and other not in taken:
-                taken.add(other)
-                self.by_key[other] = ups
-                sure = other  # an unquoted name finds it, so queries call it by that
-            self.items.append((sure, Identifier(text), ups, None))
+        self._names = names or ()
+        self._dialect = dialect
+        self._stored: dict[str, str] | None = None  # key -> name
+        self._ups: dict[str, Ups] = {}
+        self._items: list[Any] | None = None
+
+    @property
+    def items(self) -> list[Any]:
+        """(key, name, ups, text) of each column, or an open star."""
+        if self._items is None:
+            if self.known:
+                ups_of = self._ups_of
+                self._items = [(key, Identifier(n), ups_of(n), None) for key, n in self._calling_keys()]
+            else:
+                self._items = [OpenStar((self,))]
+        return self._items
 
     def find(self, key: str, name: Spelled) -> tuple[bool, Ups | None]:
         """Whether it is certain, and what the column depends on; None when there is no such column."""
-        if self.known:
-            return True, self.by_key.get(key)
-        return False, {self.registry.number(self.table, key, name): VALUE}
+        if not self.known:
+            return False, {self.registry.number(self.table, key, name): VALUE}
+        if self._stored is None:
+            self._stored = columns_by_key(self._names, self._dialect)
+        stored = self._stored.get(key)
+        return True, None if stored is None else self._ups_of(stored)
 
     def find_path(self, keys: list[str]) -> Ups | None:
         """The field of a struct, where the catalogue lists fields by their whole path."""
-        return self.by_key.get(".".join(keys))
+        return self.find(".".join(keys), -1)[1] if self.known else None
 
     def tables(self) -> set[int]:
         return {self.table}
+
+    def _ups_of(self, stored: str) -> Ups:
+        ups = self._ups.get(stored)
+        if ups is None:
+            ups = self._ups[stored] = {
+                self.registry.number(self.table, '"' + stored, Identifier(stored)): VALUE
+            }
+        return ups
+
+    def _calling_keys(self) -> Iterator[tuple[str, str]]:
+        """By which key queries call each column: the one of the unquoted name, if that finds it."""
+        if self._stored is None:
+            self._stored = columns_by_key(self._names, self._dialect)
+        stored = self._stored
+        for name in self._names:
+            bare = key_of(name, False, self._dialect)
+            yield (bare if stored.get(bare) == name else key_of(name, True, self._dialect)), name
 
 
 class OpenStar:

@@ -26,7 +26,6 @@ _PLAIN = frozenset(
         "ANALYZE",
         "ATTACH",
         "BEGIN",
-        "CALL",
         "CHECKPOINT",
         "CLEAR",
         "COMMENT",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 # Other people's names for a dialect, and the nearest relative of those that sqlglot does not have.
@@ -56,6 +57,7 @@ _NO_ALIAS_REUSE = frozenset(
         "materialize",
     }
 )
+_PSEUDO_COLUMNS = frozenset({"rownum", "level", "rowid", "sysdate", "systimestamp", "user", "uid"})
 # A common table expression may name itself without the word RECURSIVE.
 _IMPLICIT_RECURSION = frozenset({"tsql", "fabric", "oracle", "snowflake", "teradata", "exasol", ""})
 
@@ -89,12 +91,35 @@ def keys_of_names(names: list[str], dialect: str) -> list[str]:
     return [name.lower() if name[:1] != '"' else key_of(name[1:], True, dialect) for name in names]
 
 
-def keys_of_stored(text: str, dialect: str) -> tuple[str, str | None]:
-    """The keys that find a catalogue's column: the sure one, and one that any other column may take over."""
+def columns_by_key(names: Sequence[str], dialect: str) -> dict[str, str]:
+    """A table's stored column names by the keys that find them.
+
+    Where quotes matter, a name not in the stored case is found by its quoted spelling, and by the unquoted
+    one as long as no other column is: catalogues do not always keep names in the stored case.
+    """
     if dialect in _EXACT:
-        return text, None
-    exact = key_of(text, True, dialect)
-    return (exact, text.lower()) if exact[:1] == '"' else (exact, None)
+        return {name: name for name in names}
+    if dialect not in _STORES_LOWER and dialect not in _STORES_UPPER:
+        return {name.lower(): name for name in reversed(names)}
+    out = {key_of(name, True, dialect): name for name in reversed(names)}
+    for name in names:
+        out.setdefault(name.lower(), name)
+    return out
+
+
+def pseudo_columns(dialect: str) -> frozenset[str]:
+    """Reserved words that look like columns of every table."""
+    return _PSEUDO_COLUMNS if dialect == "oracle" else frozenset()
+
+
+def has_dual(dialect: str) -> bool:
+    """Whether DUAL is the table of one row that holds nothing."""
+    return dialect in ("oracle", "mysql", "exasol", "clickhouse", "")
+
+
+def names_rows(dialect: str) -> bool:
+    """Whether a source's name stands for its whole row, as in `to_json(t)`."""
+    return dialect in ("postgres", "redshift", "bigquery", "duckdb")
 
 
 def reuses_aliases(dialect: str) -> bool:

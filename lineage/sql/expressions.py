@@ -60,7 +60,7 @@ def _push(stack: list[tuple[Any, int]], values: Any, how: int) -> None:
 
 def dependencies(frame: Frame, node: Any) -> list[int]:
     """What a whole expression depends on, each way once."""
-    if type(node) is exp.Column and type(node.args["this"]) is exp.Identifier:
+    if type(node) is exp.Column and type(node.args["this"]) is exp.Identifier and not frame.builder.odd_names:
         return [VALUE, frame.ref(node)]
     deps: list[int] = []
     collect(frame, node, VALUE, deps)
@@ -87,6 +87,14 @@ def _column(frame: Frame, node: Any, how: int, deps: list[int], bound: frozenset
             collect(frame, this, how, deps, bound)
         return
     frame.anchor = this
+    builder = frame.builder
+    if builder.odd_names and node.args.get("table") is None:
+        key = builder.key_of_node(this)
+        if key in builder.scalars:
+            collect(frame, builder.scalars[key], how, deps, bound)
+            return
+        if key in builder.pseudo_columns:
+            return
     if bound and frame.builder.key_of_node(column_parts(node)[0]) in bound:
         return
     deps += (how, frame.ref(node))

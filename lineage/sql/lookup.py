@@ -7,7 +7,7 @@ from typing import Any
 
 from lineage.sql.columns import AMBIGUOUS, STAR, OpenStar, Registry, ScopeColumns, Source, TableColumns, Ups
 from lineage.sql.combine import add, differ, join_by_name, join_by_position, merge
-from lineage.sql.dialects import keys_of_names, reuses_aliases
+from lineage.sql.dialects import keys_of_names, names_rows, reuses_aliases
 from lineage.sql.program import (
     ANY_QUALIFIER,
     BY_NAME,
@@ -47,6 +47,7 @@ class Binder:
         self.clauses: list[list[tuple[int, Ups]]] = [[] for _ in program.scopes]
         self._sources: list[list[Source] | None] = [None] * len(program.scopes)
         self._tables: dict[int, TableColumns] = {}
+        self._rows = names_rows(dialect)
         self._reuses = reuses_aliases(dialect)
 
     def table(self, number: int) -> TableColumns:
@@ -231,6 +232,12 @@ class Binder:
             if len(sure) == 1:
                 return sure[0]
             return self._give_up(number, name, {table for ups in sure for table in self._tables_of(ups)})
+        if (
+            not sure
+            and self._rows
+            and (whole := next((s for s in sources if s.key == key), None)) is not None
+        ):
+            return self._all_of(whole)
         if sure or (possible and not certain_only):
             if not sure and (len(possible) > 1 and not merged):
                 return self._give_up(number, name, {t for s in possible for t in s.columns.tables()})

@@ -12,7 +12,7 @@ def mask_literals(sql: str, dialect: str | None) -> str | None:
     """
     from sqlglot.dialects.dialect import Dialect
     from sqlglot.errors import SqlglotError
-    from sqlglot.tokens import TokenType
+    from sqlglot.tokenizer_core import TokenType
 
     from lineage.sql.dialects import sqlglot_name
 

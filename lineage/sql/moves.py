@@ -11,7 +11,7 @@ from lineage.sql.commands import Inner, Moves, Renames, Unload, command_text, is
 from lineage.sql.program import SELECT, TABLE, StatementProgram
 from lineage.sql.queries import compile_query
 from lineage.sql.sources import parts_key, table_parts
-from lineage.sql.targets import flow_into, target_of
+from lineage.sql.targets import QUERIES, fill_new, flow_into, target_of
 
 
 class Unsupported(Exception):
@@ -47,6 +47,9 @@ def compile_alter(builder: Builder, node: Any) -> None:
             if len(other) == 1:
                 other = [*parts[:-1], *other]
             _rename(builder, parts, other)
+        elif type(action) in QUERIES:  # ALTER VIEW v AS SELECT ...
+            builder.statement.kind = "create_view"
+            fill_new(builder, parts, None, compile_query(builder, action, -1, {}), temporary=False)
         elif type(action) is exp.SwapTable:
             _swap(builder, parts, table_parts(builder, action.args["this"]))
         else:

@@ -58,6 +58,8 @@ _BLANK = re.compile(r"[^\r\n]")
 _PIECE = re.compile(r"[^;]*;?")
 # Who else may read what a dialect's own parser cannot. Text of an unknown dialect may be any of these.
 _FALLBACKS = {"": ("mysql", "tsql", "hive", "clickhouse"), "athena": ("hive",), "spark": ("snowflake",)}
+_FALL_BACK_WITHIN = 200_000  # characters: further into a text a broken statement is only reported
+_NO_SEPARATORS = frozenset({"tsql", "fabric"})
 _local = threading.local()
 
 # What falls back on a command is reported as `sql_unsupported`: the library's warning would repeat the text.
@@ -149,7 +151,9 @@ def _parse_or_fall_back(text: str, tokens: list[Any], dialect: str) -> list[Pars
     parsed = _parse(text, tokens, dialect)
     if parsed and (parsed[0].tree is not None or parsed[0].reason == "sql_budget"):
         return parsed
-    if dialect == "spark" and "match_recognize" not in text.lower():
+    if dialect in _NO_SEPARATORS:
+        return _parse_unseparated(text, tokens, dialect, parsed)
+    if (dialect == "spark" and "match_recognize" not in text.lower()) or tokens[0].start > _FALL_BACK_WITHIN:
         return parsed
     start, end = tokens[0].start, tokens[-1].end + 1
     for other in _FALLBACKS.get(dialect, ()):
@@ -161,6 +165,25 @@ def _parse_or_fall_back(text: str, tokens: list[Any], dialect: str) -> list[Pars
         if second and second[0].tree is not None and not isinstance(second[0].tree, exp.Command):
             return second
     return parsed
+
+
+def _parse_unseparated(text: str, tokens: list[Any], dialect: str, parsed: list[Parsed]) -> list[Parsed]:
+    """T-SQL needs no semicolons: where the parser stops at a word that begins a statement, one begins."""
+    out: list[Parsed] = []
+    while parsed and parsed[0].tree is None:
+        if len(tokens) > 2 and tokens[1].text.upper() in ("TRAN", "TRANSACTION"):
+            place: int | None = 2
+            head = [Parsed(exp.EndStatement(), tokens[:2])]
+        else:
+            at = (parsed[0].line, parsed[0].column)
+            place = next((i for i, token in enumerate(tokens) if (token.line, _column(token)) == at), None)
+            if not place or tokens[place].text.upper() not in _STARTS | _CONTROL:
+                break
+            head = _parse(text, tokens[:place], dialect)
+        out += head
+        tokens = tokens[place:]
+        parsed = _parse(text, tokens, dialect)
+    return out + parsed
 
 
 def _is_cut(tree: Any) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from lineage.sql.builder import Frame
+from lineage.sql.builder import Builder, Ctes, Frame
 from lineage.sql.expressions import collect, dependencies, distinct
 from lineage.sql.program import CLAUSES, SCOPE, SELECT, VALUE
 
@@ -66,7 +66,7 @@ def _pivot(frame: Frame, pivot: Any) -> None:
     group = args.get("group")
     if group is not None:
         for item in group.args.get("expressions") or ():
-            frame.scope.outputs.append([builder.ident(item), dependencies(frame, item), None])
+            frame.scope.outputs.append([builder.name(item.name), dependencies(frame, item), None])
     else:
         frame.scope.outputs.append(_star(frame, used))
     names = args.get("columns") or ()
@@ -91,7 +91,8 @@ def _unpivot(frame: Frame, pivot: Any) -> None:
             continue
         this = field.args["this"]
         labels += [
-            builder.ident(item) for item in (this.args["expressions"] if type(this) is exp.Tuple else [this])
+            builder.name(item.name)
+            for item in (this.args["expressions"] if type(this) is exp.Tuple else [this])
         ]
         for item in field.args.get("expressions") or ():
             if type(item) is exp.PivotAlias or type(item) is exp.Alias:
@@ -106,7 +107,28 @@ def _unpivot(frame: Frame, pivot: Any) -> None:
     for label in labels:
         frame.scope.outputs.append([label, chosen, None])
     for value, part in zip(values, deps, strict=True):
-        frame.scope.outputs.append([builder.ident(value), distinct(part), None])
+        frame.scope.outputs.append([builder.name(value.name), distinct(part), None])
+
+
+def compile_pivot_statement(builder: Builder, node: Any, parent: int, ctes: Ctes) -> int:
+    """DuckDB's `PIVOT t ON m USING sum(v)` and `UNPIVOT t ON a, b INTO NAME n VALUE v`, queries of their own."""
+    frame = Frame(builder, SELECT, parent, ctes)
+    args = node.args
+    builder.add_source(frame, args["this"])
+    listed = args.get("expressions") or []
+    into = args.get("into")
+    if not args.get("unpivot"):
+        on = [item.args["this"] if type(item) is exp.In else item for item in listed]
+        _pivot(
+            frame,
+            exp.Pivot(
+                fields=[exp.In(this=item) for item in on], using=args["using"], group=args.get("group")
+            ),
+        )
+    elif into is not None:
+        fields = [exp.In(this=into.args["this"], expressions=listed)]
+        _unpivot(frame, exp.Pivot(fields=fields, expressions=into.args["expressions"]))
+    return frame.close()
 
 
 def add_match_recognize(frame: Frame, node: Any, source: Any) -> None:

@@ -115,6 +115,7 @@ class Program:
         self.scopes = body.scopes
         self.order = body.order
         self.statements = body.statements
+        self._identifiers: dict[int, Identifier] = {}
 
     @cached_property
     def all_tables(self) -> tuple[TableName, ...]:
@@ -143,7 +144,12 @@ class Program:
 
     def identifier(self, name: int | Identifier) -> Identifier:
         """A name by its number; a name that comes from the catalogue is one already."""
-        return _identifier(self.names[name]) if isinstance(name, int) else name
+        if not isinstance(name, int):
+            return name
+        found = self._identifiers.get(name)
+        if found is None:
+            found = self._identifiers[name] = _identifier(self.names[name])
+        return found
 
     def to_bytes(self) -> bytes:
         """A compact form to store."""

@@ -9,7 +9,7 @@ from sqlglot import exp
 from lineage.sql.builder import Builder, Ctes, Frame, column_parts
 from lineage.sql.dialects import recursion_is_implicit
 from lineage.sql.expressions import collect, dependencies, distinct
-from lineage.sql.pivots import add_match_recognize
+from lineage.sql.pivots import add_match_recognize, compile_pivot_statement
 from lineage.sql.program import BY_NAME, CLAUSES, RECURSIVE, SCOPE, SELECT, UNION, VALUE
 from lineage.sql.sources import add_clause, add_join, add_source
 
@@ -46,6 +46,8 @@ def compile_query(builder: Builder, node: Any, parent: int, ctes: Ctes) -> int:
             return _compile_union(builder, node, parent, ctes)
         if kind is exp.Values:
             return _compile_values(builder, node, parent, ctes)
+        if kind is exp.Pivot:
+            return compile_pivot_statement(builder, node, parent, ctes)
         if (
             kind not in (exp.Subquery, exp.Paren, exp.CTE)
             or type(node.args["this"]) is exp.Table
@@ -67,6 +69,9 @@ def add_ctes(builder: Builder, with_: Any, parent: int, ctes: Ctes) -> Ctes:
         key = builder.key_of_node(alias.args.get("this") or "")
         columns = [builder.ident(column) for column in alias.args.get("columns") or ()] or None
         body = cte.args["this"]
+        if cte.args.get("scalar"):
+            builder.scalars[key] = body  # ClickHouse: WITH expression AS name
+            continue
         if type(body) in _CHANGES:
             number = builder.compile_changing_cte(builder, body, ctes)
         elif recursive and type(body) in SET_OPERATIONS:
@@ -156,8 +161,8 @@ def add_output(frame: Frame, node: Any) -> None:
             outputs.append(_star(frame, [builder.ident(part) for part in column_parts(node)[:-1]], this))
             return
         name, value = builder.ident(this), node
-    elif kind is exp.Star:
-        outputs.append(_star(frame, [], node))
+    elif kind is exp.Star or (kind is exp.Columns and type(node.args["this"]) is exp.Star):
+        outputs.append(_star(frame, [], node if kind is exp.Star else node.args["this"]))
         return
     elif kind is exp.Aliases:
         deps = dependencies(frame, node.args["this"])

@@ -7,6 +7,7 @@ from typing import Any
 from sqlglot import exp
 
 from lineage.sql.builder import Builder, Frame, Name
+from lineage.sql.dialects import has_dual
 from lineage.sql.expressions import collect, dependencies, distinct
 from lineage.sql.pivots import add_pivots
 from lineage.sql.program import BY_NAME, CLAUSES, SCOPE, SELECT, TABLE, UNION, VALUE
@@ -28,6 +29,8 @@ def add_clause(frame: Frame, clause: int, node: Any) -> None:
 
 def add_source(frame: Frame, node: Any, using: Any = None) -> None:
     """Add whatever stands in FROM or after JOIN, and the joins that hang from it."""
+    if type(node) is exp.Final:  # ClickHouse
+        node = node.args["this"]
     kind = type(node)
     if kind is exp.Table:
         _add_table(frame, node, using)
@@ -41,7 +44,7 @@ def add_source(frame: Frame, node: Any, using: Any = None) -> None:
             _add_function(frame, this, node.args.get("alias"), using)
     elif kind is exp.Values:
         _add_values(frame, node, using)
-    elif kind in (exp.Select, exp.Union, exp.Except, exp.Intersect):
+    elif kind in (exp.Select, exp.Union, exp.Except, exp.Intersect, exp.Pivot):
         _attach(
             frame,
             SCOPE,
@@ -147,7 +150,7 @@ def _add_table(frame: Frame, node: Any, using: Any) -> None:
         kind, (number, columns) = SCOPE, cte
     elif key in builder.temps:
         kind, number, columns = SCOPE, _temp(builder, key), None
-    elif is_local(builder, parts):
+    elif is_local(builder, parts) or (key.lower() == "dual" and has_dual(builder.dialect)):
         _add_function(frame, None, alias or exp.TableAlias(this=exp.to_identifier(parts[-1][0])), using)
         return
     elif len(parts) > 1 and builder.dialect == "bigquery" and builder.key(*parts[0]) in frame.aliases:

@@ -145,9 +145,18 @@ def _multi_insert(builder: Builder, node: Any) -> None:
         query = insert.args.get("expression")
         if type(query) is exp.Select and query.args.get("from_") is None and source is not None:
             query.set("from_", exp.From(this=source))
-        elif query is None or type(query) is exp.Values:
-            insert.set("expression", exp.Select(expressions=[exp.Star()], from_=exp.From(this=source)))
+        elif type(query) is exp.Values and type(query.args["expressions"][0]) is exp.Tuple:
+            row = query.args["expressions"][0].args["expressions"]
+            insert.set("expression", exp.Select(expressions=row, from_=exp.From(this=_derived(source))))
+        elif query is None:
+            insert.set(
+                "expression", exp.Select(expressions=[exp.Star()], from_=exp.From(this=_derived(source)))
+            )
         _insert_into(builder, insert, {})
+
+
+def _derived(source: Any) -> Any:
+    return exp.Subquery(this=source) if type(source) is exp.Select else source
 
 
 def _delegate(kind: str) -> Callable[[Builder, Any], None]:

@@ -12,7 +12,7 @@ from lineage.sql.program import SELECT, UNION
 from lineage.sql.queries import SET_OPERATIONS, add_ctes
 from lineage.sql.sources import is_local, parts_key, table_parts
 
-QUERIES = frozenset({exp.Select, exp.Subquery, exp.Values, exp.Table, *SET_OPERATIONS})
+QUERIES = frozenset({exp.Select, exp.Subquery, exp.Values, exp.Table, exp.Pivot, *SET_OPERATIONS})
 
 
 def own_ctes(builder: Builder, node: Any) -> Ctes:

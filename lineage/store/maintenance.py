@@ -1,6 +1,7 @@
 """Keeps the store small: old partitions removed, unnamed contents dropped, files compacted, logs cleaned.
 
-Safe beside writers and readers: what is removed is what no stored header names, files stay for a day after they
+Safe beside writers and readers: what is removed is what no stored header names, files stay for a day after
+they
 were removed, and every commit that is lost to a writer is done again.
 """
 
@@ -35,7 +36,9 @@ class MaintenanceReport:
 def maintain(
     store: Store, *, keep_days: int | None, today: date, retention_hours: int = RETENTION_HOURS
 ) -> MaintenanceReport:
-    """Removes partitions older than `keep_days` (never a connection's newest complete one), and what nobody names."""
+    """Removes partitions older than `keep_days` (never a connection's newest complete one), and what
+    nobody names.
+    """
     report = MaintenanceReport()
     oldest = (today - timedelta(days=keep_days)).isoformat() if keep_days is not None else None
     newest = {h.connection: h.partition for h in store.snapshots.headers() if h.complete}
@@ -49,7 +52,9 @@ def maintain(
     return report
 
 
-def _expire(table: ContentTable, oldest: str | None, newest: dict[str, str], report: MaintenanceReport) -> None:
+def _expire(
+    table: ContentTable, oldest: str | None, newest: dict[str, str], report: MaintenanceReport
+) -> None:
     if oldest is None:
         return
     for header in table.headers():
@@ -57,12 +62,14 @@ def _expire(table: ContentTable, oldest: str | None, newest: dict[str, str], rep
         if key < oldest and key < newest.get(scope, ""):
             where = f"scope = '{_quoted(scope)}' AND segment = '{HEADERS}' AND key = '{_quoted(key)}'"
             where += f" AND kind = '{_quoted(header['kind'])}'"
-            table.commit(lambda where=where: table.delta().delete(where))
+            _delete(table, where)
             report.headers_removed += 1
 
 
 def _drop_contents(table: ContentTable, retention_hours: int, report: MaintenanceReport) -> None:
-    """Contents that no header names, and that were written long enough ago to belong to no commit under way."""
+    """Contents that no header names, and that were written long enough ago to belong to no commit under
+    way.
+    """
     delta = table.delta()
     named = {(h["scope"], h["content"]) for h in table.headers()}
     before_ms = (time.time() - retention_hours * 3600) * 1000
@@ -74,20 +81,29 @@ def _drop_contents(table: ContentTable, retention_hours: int, report: Maintenanc
     for (scope, segment), at in sorted(written.items()):
         if at <= before_ms:
             where = f"scope = '{_quoted(scope)}' AND segment = '{_quoted(segment)}'"
-            table.commit(lambda where=where: table.delta().delete(where))
+            _delete(table, where)
             report.contents_removed += 1
+
+
+def _delete(table: ContentTable, where: str) -> None:
+    table.commit(lambda: table.delta().delete(where))
 
 
 def _compact(table: ContentTable, report: MaintenanceReport) -> None:
     if len(table.delta().file_uris(file_pruning_predicate=f"segment = '{HEADERS}'")) < COMPACT_FILES:
         return
-    metrics = table.commit(lambda: table.delta().optimize.compact(partition_filters=[("segment", "=", HEADERS)]))
+    metrics = table.commit(
+        lambda: table.delta().optimize.compact(partition_filters=[("segment", "=", HEADERS)])
+    )
     report.files_compacted += int(metrics["numFilesRemoved"])
 
 
 def _clean(table: ContentTable, retention_hours: int, report: MaintenanceReport) -> None:
     removed = table.delta().vacuum(
-        retention_hours=retention_hours, dry_run=False, enforce_retention_duration=False, full=retention_hours >= RETENTION_HOURS
+        retention_hours=retention_hours,
+        dry_run=False,
+        enforce_retention_duration=False,
+        full=retention_hours >= RETENTION_HOURS,
     )
     report.files_removed += len(removed)
     delta = table.delta()

@@ -7,7 +7,7 @@ A partial run lies beside the partition's complete state, over which readers lay
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -86,7 +86,9 @@ class SnapshotWriter:
     `keep_sql` gives the text under which SQL is stored, or None for no text.
     """
 
-    def __init__(self, dialect: str | None, keep_sql: Callable[[str, str | None], str | None] | None = None) -> None:
+    def __init__(
+        self, dialect: str | None, keep_sql: Callable[[str, str | None], str | None] | None = None
+    ) -> None:
         self._dialect = dialect
         self._keep_sql = keep_sql or (lambda sql, _: sql)
         self._rows: list[tuple[Any, ...]] = []
@@ -127,15 +129,17 @@ class SnapshotWriter:
         for key, (sql, dialect) in self.queries.items():
             program = known.get(key) or compile_sql(sql, dialect)
             text = self._keep_sql(sql, dialect)
-            queries.append({"kind": "query", "key": key, "sql": text, "dialect": dialect, "program": program})
-        for row in queries:
-            row["digest"] = _digest(orjson.dumps([row["key"], row["sql"]]), row["program"])
+            digest = _digest(orjson.dumps([key, text]), program)
+            row = {"kind": "query", "key": key, "digest": digest, "sql": text, "dialect": dialect}
+            queries.append(row | {"program": program})
         rows = pa.concat_tables([*self._tables, pa.Table.from_pylist(queries, schema=ROWS)])
         return distinct(rows)
 
     def _end(self, reference: Any) -> dict[str, Any]:
         if isinstance(reference, TablesFromSQLQuery):
-            given = reference.model_dump(include={"type", "default_database", "default_schema"}, exclude_none=True)
+            given = reference.model_dump(
+                include={"type", "default_database", "default_schema"}, exclude_none=True
+            )
             return given | self._query(reference.sql, reference.dialect)
         given = reference.model_dump(exclude_none=True)
         if "databuilder_id" in given:
@@ -144,7 +148,9 @@ class SnapshotWriter:
 
     def _query(self, sql: str, dialect: str | None) -> dict[str, Any]:
         dialect = dialect or self._dialect
-        key = hashlib.blake2b(f"{dialect or ''}\0{sql}".encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        key = hashlib.blake2b(
+            f"{dialect or ''}\0{sql}".encode("utf-8", "surrogatepass"), digest_size=16
+        ).hexdigest()
         self.queries[key] = (sql, dialect)
         return {"query": key}
 
@@ -178,7 +184,11 @@ class Snapshots:
 
     def headers(self, connection: str | None = None) -> list[SnapshotHeader]:
         """Every stored snapshot's header, by connection and partition, a partition's complete one first."""
-        return [header for h in self.table.headers() if connection in (None, h["scope"]) and (header := _header(h))]
+        return [
+            header
+            for h in self.table.headers()
+            if connection in (None, h["scope"]) and (header := _header(h))
+        ]
 
     def programs(self, connection: str) -> dict[str, bytes]:
         """The compiled programs in the connection's newest snapshot, by query key."""
@@ -199,12 +209,19 @@ class Snapshots:
         self.table.delete_scope(connection)
 
     def commit(
-        self, header: SnapshotHeader, rows: pa.Table, *, keep_missing: bool = False, max_drop: float | None = None
+        self,
+        header: SnapshotHeader,
+        rows: pa.Table,
+        *,
+        keep_missing: bool = False,
+        max_drop: float | None = None,
     ) -> tuple[SnapshotHeader, bool]:
         """Stores a run's rows; gives the header as stored and whether rows were written.
 
-        A complete run replaces the partition's state. With `keep_missing` it is merged into the newest complete one.
-        When it has lost more than the share `max_drop` of the newest complete one's resources it is held back: stored
+        A complete run replaces the partition's state. With `keep_missing` it is merged into the newest
+        complete one.
+        When it has lost more than the share `max_drop` of the newest complete one's resources it is held
+        back: stored
         as partial, so that it adds and updates and removes nothing.
         """
         stored: list[SnapshotHeader] = []
@@ -215,10 +232,15 @@ class Snapshots:
             final = _held_back(header, rows, before[-1], max_drop) if before and header.complete else header
             merged = rows
             if not final.complete:
-                merged = self._under(rows, [h for h in mine if not h.complete and h.partition == header.partition])
+                merged = self._under(
+                    rows, [h for h in mine if not h.complete and h.partition == header.partition]
+                )
             elif keep_missing:
                 merged = self._under(rows, before[-1:])
-            counts = {str(c["values"]): int(c["counts"]) for c in pa.compute.value_counts(merged["kind"]).to_pylist()}
+            counts = {
+                str(c["values"]): int(c["counts"])
+                for c in pa.compute.value_counts(merged["kind"]).to_pylist()
+            }
             final = replace(final, content=content_hash(merged), counts=counts, size_bytes=merged.nbytes)
             stored[:] = [final]
             kind, clears = (COMPLETE, (PARTIAL,)) if final.complete else (PARTIAL, ())
@@ -276,5 +298,3 @@ def _held_back(
         return header
     why = f"{had - have} of {had} resources are gone since {before.partition}, more than max_drop allows"
     return replace(header, complete=False, held_back=why)
-
-

@@ -29,7 +29,12 @@ HEADERS = "headers"
 COMMIT_DEADLINE_S = 120.0
 
 PARTITIONS = [("scope", pa.string()), ("segment", pa.string())]
-HEADER_FIELDS = [("kind", pa.string()), ("key", pa.string()), ("content", pa.string()), ("header", pa.string())]
+HEADER_FIELDS = [
+    ("kind", pa.string()),
+    ("key", pa.string()),
+    ("content", pa.string()),
+    ("header", pa.string()),
+]
 
 T = TypeVar("T")
 
@@ -38,7 +43,8 @@ T = TypeVar("T")
 class Change:
     """What a commit puts: a header of a kind, and the content that it names.
 
-    `rows` gives the content and is called only when it is not stored yet; they need neither `scope` nor `segment`.
+    `rows` gives the content and is called only when it is not stored yet; they need neither `scope` nor
+    `segment`.
     `clears` are further kinds of header under the same key that this one takes the place of.
     """
 
@@ -50,9 +56,13 @@ class Change:
 
 
 class ContentTable:
-    """A Delta table at `uri`. `fields` are the columns of content rows; `kind` and `key` are among every row's."""
+    """A Delta table at `uri`. `fields` are the columns of content rows; `kind` and `key` are among every
+    row's.
+    """
 
-    def __init__(self, uri: str, fields: Iterable[tuple[str, pa.DataType]], options: Mapping[str, str] | None) -> None:
+    def __init__(
+        self, uri: str, fields: Iterable[tuple[str, pa.DataType]], options: Mapping[str, str] | None
+    ) -> None:
         self.uri = uri
         self.schema = pa.schema([*PARTITIONS, *HEADER_FIELDS, *fields])
         self._options = dict(options or {})
@@ -60,7 +70,9 @@ class ContentTable:
     # -- reading
 
     def headers(self) -> list[dict[str, str]]:
-        """All header rows: scope, kind, key, content, header (JSON text). Empty when nothing is stored yet."""
+        """All header rows: scope, kind, key, content, header (JSON text). Empty when nothing is stored
+        yet.
+        """
         table = self._open()
         if table is None:
             return []
@@ -93,8 +105,10 @@ class ContentTable:
     def replace(self, scope: str, key: str, plan: Callable[[list[dict[str, str]]], Change]) -> bool:
         """Puts a header, and its content's rows when no stored header names that content; one commit.
 
-        `plan` is shown the headers that the commit is based on, and shown them again when the commit was lost to
-        another writer. Returns whether rows were written. Raises StoreError when it is lost until the deadline.
+        `plan` is shown the headers that the commit is based on, and shown them again when the commit was
+        lost to
+        another writer. Returns whether rows were written. Raises StoreError when it is lost until the
+        deadline.
         """
 
         def attempt() -> bool:
@@ -116,7 +130,9 @@ class ContentTable:
         self.commit(lambda: self.delta().delete(f"scope = {_text(scope)}"))
 
     def commit(self, attempt: Callable[[], T]) -> T:
-        """Runs `attempt`, again when its commit was lost to another writer, each time on the reopened table."""
+        """Runs `attempt`, again when its commit was lost to another writer, each time on the reopened
+        table.
+        """
         deadline = time.monotonic() + COMMIT_DEADLINE_S
         wait_s = 0.02
         while True:
@@ -194,14 +210,17 @@ class ContentTable:
 
 
 def _headers(table: DeltaTable) -> list[dict[str, str]]:
-    query = f"SELECT scope, kind, key, content, header FROM t WHERE segment = '{HEADERS}' ORDER BY scope, key, kind"  # noqa: S608
+    query = f"SELECT scope, kind, key, content, header FROM t WHERE segment = '{HEADERS}' ORDER BY scope, key, kind"
     found = pa.table(QueryBuilder().register("t", table).execute(query).read_all())
     return [{name: str(value) for name, value in row.items()} for row in found.to_pylist()]
 
 
 def _holds(table: DeltaTable, scope: str, content: str) -> bool:
-    dataset = table.to_pyarrow_dataset(file_pruning_predicate=f"scope = {_text(scope)} AND segment = {_text(content)}")
-    return dataset.count_rows(filter=(ds.field("scope") == scope) & (ds.field("segment") == content)) > 0
+    dataset = table.to_pyarrow_dataset(
+        file_pruning_predicate=f"scope = {_text(scope)} AND segment = {_text(content)}"
+    )
+    count: int = dataset.count_rows(filter=(ds.field("scope") == scope) & (ds.field("segment") == content))
+    return count > 0
 
 
 def _same_kind(given: pa.DataType, wanted: pa.DataType) -> bool:

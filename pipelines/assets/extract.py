@@ -56,7 +56,7 @@ def connection_asset(
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool=f"connection_{name}",
     )
-    def extract(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+    def extract(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         outcomes = _run(context, project, store, name, parts)
         if resources in context.selected_asset_keys and not any(o.error for o in outcomes):
             yield dg.MaterializeResult(
@@ -93,7 +93,9 @@ def _run(
 
 
 def mark_process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
-    """Notes which process runs this, so that a run whose process is gone can be told from one that is running."""
+    """Notes which process runs this, so that a run whose process is gone can be told from one that is
+    running.
+    """
     if PROCESS_TAG not in run.tags:
         instance.add_run_tags(run.run_id, {PROCESS_TAG: this_process()})
 

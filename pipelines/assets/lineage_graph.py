@@ -18,7 +18,9 @@ from pipelines.project import Project, connection_specs
 def graph_asset(
     project: Project, store: Store, parts: TimePartitions, keys: AssetKeys
 ) -> dg.AssetsDefinition:
-    """`lineage_graph`: from each connection's newest complete partition; it waits for none that has none yet."""
+    """`lineage_graph`: from each connection's newest complete partition; it waits for none that has none
+    yet.
+    """
 
     @dg.asset(
         key=keys.graph,
@@ -28,19 +30,18 @@ def graph_asset(
         kinds={"duckdb", "deltalake"},
         description="Where everything comes from: resources, edges and unresolved references.",
         check_specs=[
-            dg.AssetCheckSpec(check, asset=keys.graph, partitions_def=parts) for check in (UNRESOLVED, COVERAGE)
+            dg.AssetCheckSpec(check, asset=keys.graph, partitions_def=parts)
+            for check in (UNRESOLVED, COVERAGE)
         ],
         automation_condition=dg.AutomationCondition.eager().without(
             ~dg.AutomationCondition.any_deps_missing()
         ),
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    def lineage_graph(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+    def lineage_graph(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         specs = list(connection_specs(project))
         for key in context.partition_keys:
-            header = build_graph(
-                store, key, specs, same_as=project.model.same_as, run_id=context.run.run_id
-            )
+            header = build_graph(store, key, specs, same_as=project.model.same_as, run_id=context.run.run_id)
         graph = store.graph(as_of=context.partition_keys[-1])
         reasons = dict(sorted(Counter(entry["reason"] for entry in graph.unresolved()).items()))
         yield dg.MaterializeResult(

@@ -25,12 +25,16 @@ def command(ctx: click.Context, names: Sequence[str], as_json: bool) -> int:
     project = project_of(ctx)
     for name in names:
         if name not in project.connections:
-            raise click.UsageError(f"no connection is named {name}; there are {', '.join(project.connections)}")
+            raise click.UsageError(
+                f"no connection is named {name}; there are {', '.join(project.connections)}"
+            )
     chosen = list(dict.fromkeys(names)) or list(project.connections)
     results = {name: _check(project, name) for name in chosen}
     ok = all(result.ok for found in results.values() for result in found)
     if as_json:
-        out_json({"ok": ok, "connections": {name: [asdict(r) for r in found] for name, found in results.items()}})
+        out_json(
+            {"ok": ok, "connections": {name: [asdict(r) for r in found] for name, found in results.items()}}
+        )
         return 0 if ok else 1
     from rich.markup import escape
 
@@ -69,7 +73,7 @@ def _check(project: Project, name: str) -> list[CheckResult]:
     )
     try:
         found += connector.check()
-    except Exception as error:  # whatever a connector raises is that connection's fault, shown as such
+    except Exception as error:  # noqa: BLE001 - whatever a connector raises is that connection's fault, shown as such
         found.append(CheckResult("check", False, resolved.redact(describe(error))))
     finally:
         connector.context.http.close()

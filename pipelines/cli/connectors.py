@@ -41,7 +41,9 @@ def command(name: str | None, as_json: bool) -> int:
         for one, cls in found.items():
             table.add_row(one, escape(_first_line(cls.__doc__)))
         console.print(table)
-        out("\nheadwater connectors NAME shows a connector's fields; a Secoda integration is connected by its path")
+        out(
+            "\nheadwater connectors NAME shows a connector's fields; a Secoda integration is connected by its path"
+        )
         return 0
     console.print(escape(_first_line(found[name].__doc__)) + "\n")
     table = Table(box=None, pad_edge=False, header_style="bold")

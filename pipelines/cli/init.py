@@ -10,7 +10,8 @@ from pipelines.cli.console import out
 
 _FILES = {
     "headwater.yaml": """\
-# What headwater reads. Every key is described in docs/project.md; `headwater connectors` lists what can be connected.
+# What headwater reads. Every key is described in docs/project.md; `headwater connectors` lists what can be
+# connected.
 name: {name}
 partitions: {{every: day, start: {start}, timezone: UTC}}
 
@@ -72,5 +73,8 @@ def command(folder: str) -> int:
         file = target / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text.format(name=name, start=start), encoding="utf-8")
-    out(f"a project is in {target}; next:\n\n  cd {target}\n  headwater sync\n  headwater lineage upstream revenue --columns")
+    out(
+        f"a project is in {target}; next:\n\n  cd {target}\n  headwater sync\n"
+        "  headwater lineage upstream revenue --columns"
+    )
     return 0

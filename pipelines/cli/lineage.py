@@ -20,7 +20,9 @@ MAX_LINES = 500  # of a tree; a wider one is cut, and says so
 
 @click.group("lineage")
 def command() -> None:
-    """Ask the graph. An ID may be given by a unique ending, such as `orders` for `warehouse/shop.sales.orders`."""
+    """Ask the graph. An ID may be given by a unique ending, such as `orders` for
+    `warehouse/shop.sales.orders`.
+    """
 
 
 def _graph(ctx: click.Context, as_of: str | None) -> LineageGraph:
@@ -71,7 +73,9 @@ def _reach(
     ask = graph.upstream if direction == "upstream" else graph.downstream
     found = ask(identifier, depth, columns=columns)
     if as_json:
-        resources = [{**r, "distance": found.distances[r["id"]]} for r in graph.resources(set(found.distances))]
+        resources = [
+            {**r, "distance": found.distances[r["id"]]} for r in graph.resources(set(found.distances))
+        ]
         resources.sort(key=lambda r: (r["distance"], r["id"]))
         answer = {"id": found.start, "direction": direction, "as_of": graph.as_of}
         out_json({**answer, "resources": resources, "edges": found.edges})
@@ -106,7 +110,9 @@ def reach_tree(found: Neighbourhood) -> Tree:
         for edge in around.get(node, []):
             other = edge[far]
             if lines == MAX_LINES:
-                branch.add(f"[yellow]... {len(found.distances)} resources in all; see --depth or --json[/yellow]")
+                branch.add(
+                    f"[yellow]... {len(found.distances)} resources in all; see --depth or --json[/yellow]"
+                )
                 return tree
             lines += 1
             shown = "  [dim](above)[/dim]" if other in seen and other in around else ""
@@ -143,7 +149,9 @@ def path(ctx: click.Context, start: str, end: str, as_of: str | None, as_json: b
     graph = _graph(ctx, as_of)
     edges = graph.path(start, end)
     if as_json:
-        out_json({"from": graph.find_id(start), "to": graph.find_id(end), "as_of": graph.as_of, "edges": edges})
+        out_json(
+            {"from": graph.find_id(start), "to": graph.find_id(end), "as_of": graph.as_of, "edges": edges}
+        )
         return 0 if edges else 1
     if not edges:
         out(f"no way leads from {graph.find_id(start)} to {graph.find_id(end)}")
@@ -199,7 +207,9 @@ def explain(ctx: click.Context, start: str, end: str, as_of: str | None, as_json
         out_json(edges)
         return 0 if edges else 1
     if not edges:
-        out(f"there is no edge from {graph.find_id(start)} to {graph.find_id(end)}; try `headwater lineage path`")
+        out(
+            f"there is no edge from {graph.find_id(start)} to {graph.find_id(end)}; try `headwater lineage path`"
+        )
         return 1
     from rich.markup import escape
 
@@ -209,7 +219,9 @@ def explain(ctx: click.Context, start: str, end: str, as_of: str | None, as_json
         for why in edge["provenance"]:
             place = f" at {why['location']}" if why["location"] else ""
             line = f"{why['origin']} by {why['connection']}{place}, matched by {why['matched_by']}"
-            console.print(f"  {escape(line)}  [dim]partition {why['partition']}, run {why['run_id'][:8]}[/dim]")
+            console.print(
+                f"  {escape(line)}  [dim]partition {why['partition']}, run {why['run_id'][:8]}[/dim]"
+            )
             if why["sql"]:
                 text = " ".join(why["sql"].split())
                 console.print(f"    [dim]{escape(text[:200])}{'...' if len(text) > 200 else ''}[/dim]")
@@ -217,13 +229,23 @@ def explain(ctx: click.Context, start: str, end: str, as_of: str | None, as_json
 
 
 @command.command("export")
-@click.option("--format", "form", type=click.Choice(["json", "csv", "mermaid", "dot"]), default="json", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["json", "csv", "mermaid", "dot"]),
+    default="json",
+    show_default=True,
+)
 @click.option("--focus", metavar="ID", help="Only what is around this resource.")
-@click.option("--depth", type=click.IntRange(1), default=1, show_default=True, help="With --focus: so many hops.")
+@click.option(
+    "--depth", type=click.IntRange(1), default=1, show_default=True, help="With --focus: so many hops."
+)
 @click.option("--columns", is_flag=True, help="With --focus: column by column.")
 @as_of_option
 @click.pass_context
-def export(ctx: click.Context, form: str, focus: str | None, depth: int, columns: bool, as_of: str | None) -> int:
+def export(
+    ctx: click.Context, form: str, focus: str | None, depth: int, columns: bool, as_of: str | None
+) -> int:
     """The whole graph, or what is around one resource."""
     graph = _graph(ctx, as_of)
     whole = graph.to_dict() if focus is None else graph.around(focus, depth, columns=columns)

@@ -46,7 +46,9 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--project", metavar="DIR", help="The folder with headwater.yaml.  [HEADWATER_PROJECT, else here]")
+@click.option(
+    "--project", metavar="DIR", help="The folder with headwater.yaml.  [HEADWATER_PROJECT, else here]"
+)
 @click.version_option(package_name="headwater", prog_name="headwater")
 @click.pass_context
 def cli(ctx: click.Context, project: str | None) -> None:

@@ -13,7 +13,9 @@ _COLORS = {"SUCCESS": "green", "WARNING": "yellow", "FAILED": "red", "CANCELED":
 
 @click.command("runs")
 @click.option("--flow", metavar="NAME", help="Of this connection only.")
-@click.option("--since", metavar="DATE", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]), help="Not older (UTC).")
+@click.option(
+    "--since", metavar="DATE", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]), help="Not older (UTC)."
+)
 @click.option("--limit", default=50, show_default=True, help="At most so many.")
 @json_option
 @click.pass_context
@@ -41,7 +43,17 @@ def command(ctx: click.Context, flow: str | None, since: datetime | None, limit:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("started", "flow", "partition", "status", "trigger", "resources", "errors", "seconds", "run"):
+    for column in (
+        "started",
+        "flow",
+        "partition",
+        "status",
+        "trigger",
+        "resources",
+        "errors",
+        "seconds",
+        "run",
+    ):
         table.add_column(column, no_wrap=True, justify="right" if column in _NUMBERS else "left")
     for run in runs:
         color = _COLORS.get(run.status, "blue")

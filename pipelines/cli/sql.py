@@ -16,7 +16,9 @@ from pipelines.cli.console import err, json_option, out_json, rich_console
 @click.option("--dialect", metavar="D", help="postgres, snowflake, bigquery, duckdb ...")
 @click.option("--default-database", metavar="X", help="Where names without a database are looked up.")
 @click.option("--default-schema", metavar="Y", help="Where names without a schema are looked up.")
-@click.option("--schemas", type=click.Path(dir_okay=False), help='JSON: {"db.schema.table": {"column": "type"}}')
+@click.option(
+    "--schemas", type=click.Path(dir_okay=False), help='JSON: {"db.schema.table": {"column": "type"}}'
+)
 @json_option
 def command(
     file: str,
@@ -26,7 +28,9 @@ def command(
     schemas: str | None,
     as_json: bool,
 ) -> int:
-    """What the SQL in FILE (or on standard input) reads and writes, column by column. Exit code 1 on SQL errors."""
+    """What the SQL in FILE (or on standard input) reads and writes, column by column. Exit code 1 on SQL
+    errors.
+    """
     from lineage.sql import analyze
 
     text = sys.stdin.read() if file == "-" else _read(file)
@@ -88,7 +92,9 @@ def _show(found: dict[str, Any]) -> None:
             tree.add(f"[dim]{clause.replace('_', ' ')}[/dim]  {escape(', '.join(dict.fromkeys(columns)))}")
         for one in found["ambiguous"]:
             if one["statement"] == index:
-                tree.add(f"[yellow]{escape(one['column'])} could be of {escape(', '.join(one['candidates']))}[/yellow]")
+                tree.add(
+                    f"[yellow]{escape(one['column'])} could be of {escape(', '.join(one['candidates']))}[/yellow]"
+                )
         console.print(tree)
     for error in found["errors"]:
         where = f"line {error['line']}, column {error['column']}: " if error["line"] else ""

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 @click.option("--partition", metavar="KEY", help="The partition to run for.  [the one under way]")
 @click.option("--backfill", metavar="A..B", help="Every partition from A to B, in one run.")
 @click.option("--full", is_flag=True, help="Forget what earlier runs left to go on from.")
-@click.option("--accept-drop", multiple=True, metavar="NAME", help="Accept that a connection lost many resources.")
+@click.option(
+    "--accept-drop", multiple=True, metavar="NAME", help="Accept that a connection lost many resources."
+)
 @json_option
 @click.pass_context
 def command(
@@ -41,7 +43,8 @@ def command(
 ) -> int:
     """Read the connections NAMES (all of them without any), then build the graph.
 
-    A connection that fails leaves what is stored of it as it was; the others go on. Exit code 1 when one failed.
+    A connection that fails leaves what is stored of it as it was; the others go on. Exit code 1 when one
+    failed.
     """
     project = project_of(ctx)
     chosen = _chosen(project, [*names, *accept_drop], names)
@@ -124,7 +127,10 @@ class _Progress:
             from rich.live import Live
 
             self._live = Live(
-                get_renderable=self._table, console=rich_console(stderr=True), refresh_per_second=8, transient=True
+                get_renderable=self._table,
+                console=rich_console(stderr=True),
+                refresh_per_second=8,
+                transient=True,
             )
             self._live.start()
         return self
@@ -213,7 +219,8 @@ def _as_json(report: SyncReport) -> dict[str, Any]:
         "ok": report.ok,
         "error": report.error,
         "connections": [
-            {"connection": o.connection, "partition": o.partition, **outcome_facts(o)} for o in report.outcomes
+            {"connection": o.connection, "partition": o.partition, **outcome_facts(o)}
+            for o in report.outcomes
         ],
         "graph": {"partition": report.graph.partition, **report.graph.counts} if report.graph else None,
     }

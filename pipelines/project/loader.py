@@ -71,7 +71,9 @@ def find_project(folder: str | os.PathLike[str] | None = None) -> Path:
 
 
 def read_project(folder: Path) -> Project:
-    """Reads and checks the file. Raises ConfigError whose `faults` are lines `file:line: what, and what to do`."""
+    """Reads and checks the file. Raises ConfigError whose `faults` are lines `file:line: what, and what to
+    do`.
+    """
     try:
         text = (folder / FILE).read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -80,7 +82,9 @@ def read_project(folder: Path) -> Project:
         raise _faults([f"{FILE}:1: not UTF-8 text (byte {error.start}); save the file as UTF-8"]) from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise _faults([f"{FILE}:{line}: not YAML: {error.problem}; check the indentation and the quotes"]) from None
+        raise _faults(
+            [f"{FILE}:{line}: not YAML: {error.problem}; check the indentation and the quotes"]
+        ) from None
     except (yaml.YAMLError, ValueError) as error:
         raise _faults([f"{FILE}:1: not YAML: {str(error).splitlines()[0]}"]) from None
     if not isinstance(data, dict):
@@ -139,13 +143,18 @@ def _message(fault: Any, path: tuple[str, ...]) -> str:
     if kind == "missing":
         return f"{where} is missing; add it"
     if "[key]" in fault["loc"] or (len(path) == 2 and kind == "string_pattern_mismatch"):
-        return f"{where} is not a name: it begins with a small letter and has small letters, digits and _ only"
+        return (
+            f"{where} is not a name: it begins with a small letter and has small letters, digits and _ only"
+        )
     said = str(fault["msg"]).removeprefix("Value error, ")
     return f"{where}: {said[0].lower()}{said[1:]}"
 
 
 def _known_keys(path: tuple[str, ...]) -> list[str]:
-    models: dict[tuple[int, str], type[BaseModel]] = {(1, ""): ProjectModel, (3, "connections"): ConnectionModel}
+    models: dict[tuple[int, str], type[BaseModel]] = {
+        (1, ""): ProjectModel,
+        (3, "connections"): ConnectionModel,
+    }
     model = models.get((len(path), path[0] if len(path) > 1 else ""))
     if model is None:
         return ["every", "start", "timezone", "instance", "database", "schema", "dialect"]
@@ -164,7 +173,10 @@ def _dangling(model: ProjectModel, lines: Mapping[tuple[str, ...], int]) -> Iter
             yield _line(lines, (*path, "credential")), f"no credential is named {credential}; {hint}"
         if connection.renamed_from in model.connections:
             line = _line(lines, (*path, "renamed_from"))
-            yield line, f"connections.{name}.renamed_from names {connection.renamed_from}, which is still a connection"
+            yield (
+                line,
+                f"connections.{name}.renamed_from names {connection.renamed_from}, which is still a connection",
+            )
     for at, (describer, owner) in enumerate(model.same_as):
         for end in (describer, owner):
             if end.partition("/")[0] not in model.connections:

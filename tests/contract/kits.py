@@ -33,7 +33,9 @@ def secoda_host(
 
 
 def _verdicts(
-    resources: Sequence[Resource], declarations: Sequence[DeclaredLineage], workspace: Sequence[Mapping[str, Any]]
+    resources: Sequence[Resource],
+    declarations: Sequence[DeclaredLineage],
+    workspace: Sequence[Mapping[str, Any]],
 ) -> list[str]:
     """Of each declaration whether it became an edge, in the graph of the script and the workspace."""
     with tempfile.TemporaryDirectory() as folder:
@@ -58,7 +60,10 @@ def _catalogue(tables: Any) -> list[Resource]:
         found.append(Resource(entity_type="table", databuilder_id=key, title=table["table"], **named))
         found += [
             Resource(
-                entity_type="column", databuilder_id=f"{key}.{column}", parent_databuilder_id=key, title=column
+                entity_type="column",
+                databuilder_id=f"{key}.{column}",
+                parent_databuilder_id=key,
+                title=column,
             )
             for column in table["columns"]
         ]

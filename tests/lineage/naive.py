@@ -51,7 +51,9 @@ def resolve(reference: Reference, tables: list[Table], defaults: dict[str, str])
             agreeing = [t for t in found if all(getattr(t, part) == defaults[part] for part in opened)]
             if not agreeing:
                 agreeing = [
-                    t for t in found if all((getattr(t, p) or "").lower() == defaults[p].lower() for p in opened)
+                    t
+                    for t in found
+                    if all((getattr(t, p) or "").lower() == defaults[p].lower() for p in opened)
                 ]
             found = agreeing
     if len(found) == 1:

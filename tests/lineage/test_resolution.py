@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from connectors import Resource
-from tests.lineage.world import DAY, Connection, ExternalColumn, ExternalTable, InternalResource, Query, World, ends, how
+from tests.lineage.world import (
+    DAY,
+    Connection,
+    ExternalColumn,
+    ExternalTable,
+    InternalResource,
+    Query,
+    World,
+    ends,
+    how,
+)
 
 
 def reference(world: World, tables: list[str], given: ExternalTable, **defaults: str):
@@ -81,12 +91,16 @@ def test_two_folded_matches_are_ambiguous(world):
 
 
 def test_one_folded_part_makes_the_whole_match_folded(world):
-    graph = reference(world, ["shop.Sales.orders", "shop.sales.Orders"], ExternalTable(schema="SALES", table="orders"))
+    graph = reference(
+        world, ["shop.Sales.orders", "shop.sales.Orders"], ExternalTable(schema="SALES", table="orders")
+    )
     assert only(graph)["reason"] == "ambiguous"
 
 
 def test_a_quoted_name_is_not_folded(world):
-    graph = sql(world, ["shop.sales.orders"], 'select * from "Orders"', "postgres", database="shop", schema="sales")
+    graph = sql(
+        world, ["shop.sales.orders"], 'select * from "Orders"', "postgres", database="shop", schema="sales"
+    )
     assert only(graph)["reason"] == "not_found"
 
 
@@ -107,8 +121,14 @@ def test_snowflake_stores_capitals(world):
 def test_a_describer_is_an_alias_of_its_owner(world):
     owner, dbt, bi = Connection("wh"), Connection("dbt"), Connection("bi")
     owner.table("shop.sales.orders", "id", "Amount")
-    dbt.table("shop.sales.orders", "ID", "amount", "extra", key="model.shop.orders",
-              same_as=ExternalTable(database="shop", schema="sales", table="orders"))
+    dbt.table(
+        "shop.sales.orders",
+        "ID",
+        "amount",
+        "extra",
+        key="model.shop.orders",
+        same_as=ExternalTable(database="shop", schema="sales", table="orders"),
+    )
     bi.link(ExternalTable(schema="sales", table="orders"), bi.chart("c"))
     for connection in (owner, dbt, bi):
         world.run(connection)
@@ -177,7 +197,7 @@ def test_same_as_of_the_projects_file_joins_by_id(world):
 
 
 def test_a_circle_of_same_as_is_an_error_of_both(world):
-    for name, other in (("a", "b"), ("b", "a")):
+    for name in ("a", "b"):
         connection = Connection(name)
         connection.table(f"d.s.{name}")
         world.run(connection)
@@ -246,12 +266,18 @@ def test_an_internal_reference_wants_the_exact_key(world):
     bi.link(InternalResource(databuilder_id="chart"), InternalResource(databuilder_id="Chart"))
     world.run(bi)
     entry = only(world.graph())
-    assert (entry["reason"], entry["side"], entry["counterpart"]) == ("undeclared_internal", "from", "bi/Chart")
+    assert (entry["reason"], entry["side"], entry["counterpart"]) == (
+        "undeclared_internal",
+        "from",
+        "bi/Chart",
+    )
 
 
 def test_a_missing_parent_makes_no_node(world):
     bi = Connection("bi")
-    bi.writer.resource(Resource(entity_type="column", databuilder_id="t.c", parent_databuilder_id="t", title="c"))
+    bi.writer.resource(
+        Resource(entity_type="column", databuilder_id="t.c", parent_databuilder_id="t", title="c")
+    )
     world.run(bi)
     graph = world.graph()
     assert graph.nodes["key"].to_pylist() == ["bi/t.c"]

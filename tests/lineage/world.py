@@ -23,7 +23,9 @@ class Connection:
         self.spec = ConnectionSpec(name, **spec)
         self.writer = SnapshotWriter(dialect)
 
-    def table(self, name: str, *columns: str, same_as: ExternalTable | None = None, key: str | None = None) -> None:
+    def table(
+        self, name: str, *columns: str, same_as: ExternalTable | None = None, key: str | None = None
+    ) -> None:
         database, schema, title = name.split(".")
         key = key or name
         self.writer.resource(
@@ -86,7 +88,22 @@ def ends(graph: LineageGraph) -> set[tuple[str, str]]:
 
 
 def how(graph: LineageGraph, start: str, end: str) -> set[str]:
-    return {p["matched_by"] for e in graph.edges() if (e["from"], e["to"]) == (start, end) for p in e["provenance"]}
+    return {
+        p["matched_by"]
+        for e in graph.edges()
+        if (e["from"], e["to"]) == (start, end)
+        for p in e["provenance"]
+    }
 
 
-__all__ = ["DAY", "Connection", "ExternalColumn", "ExternalTable", "InternalResource", "Query", "World", "ends", "how"]
+__all__ = [
+    "DAY",
+    "Connection",
+    "ExternalColumn",
+    "ExternalTable",
+    "InternalResource",
+    "Query",
+    "World",
+    "ends",
+    "how",
+]

@@ -43,7 +43,10 @@ def test_the_checks_are_on_the_flow_runs_and_the_graph(repository):
     names = {(key.asset_key.to_user_string(), key.name) for key in repository.asset_graph.asset_check_keys}
     of_app = {name for asset, name in names if asset == "flow_runs/app"}
     assert of_app == {"synced", "complete", "resource_drop"}
-    assert {name for asset, name in names if asset == "lineage_graph"} == {"unresolved_references", "sql_coverage"}
+    assert {name for asset, name in names if asset == "lineage_graph"} == {
+        "unresolved_references",
+        "sql_coverage",
+    }
 
 
 def test_a_prefix_goes_before_every_key(folder):
@@ -89,7 +92,10 @@ def test_the_sensor_asks_once_for_a_source_that_changed(folder, repository):
         with open(folder / "r.jsonl", "a") as file:
             file.write('{"entity_type": "chart", "databuilder_id": "new"}\n')
         (request,) = tick(first.cursor).run_requests
-        assert [key.to_user_string() for key in request.asset_selection] == ["resources/hand", "flow_runs/hand"]
+        assert [key.to_user_string() for key in request.asset_selection] == [
+            "resources/hand",
+            "flow_runs/hand",
+        ]
 
 
 def test_a_source_that_cannot_be_looked_at_does_not_stop_the_sensor(folder):
@@ -149,7 +155,17 @@ def test_a_days_window_is_in_the_projects_time_zone():
 
 
 def materialize(folder, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "dagster", "asset", "materialize", "-m", "pipelines.definitions", "--select", "*"]
+    command = [
+        sys.executable,
+        "-m",
+        "dagster",
+        "asset",
+        "materialize",
+        "-m",
+        "pipelines.definitions",
+        "--select",
+        "*",
+    ]
     environment = {**os.environ, "PYTHONPATH": os.getcwd(), **env}
     return subprocess.run(
         [*command, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False

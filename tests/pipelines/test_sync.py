@@ -49,7 +49,9 @@ def test_a_sync_stores_every_connection_and_the_graph(project):
 def test_a_source_that_fails_does_not_stop_the_others(project, folder):
     sync(project)
     (folder / "app.db").rename(folder / "gone.db")
-    (folder / "r.jsonl").write_text(RESOURCE + RESOURCE.replace("revenue", "costs").replace("Revenue", "Costs"))
+    (folder / "r.jsonl").write_text(
+        RESOURCE + RESOURCE.replace("revenue", "costs").replace("Revenue", "Costs")
+    )
     report = sync(project)
     assert not report.ok
     assert {o.connection: o.status for o in report.outcomes}["app"] == "FAILED"
@@ -100,7 +102,7 @@ def test_bad_lines_make_the_run_partial(project, folder):
 
 def test_bad_lines_fail_the_run_where_that_is_asked_for(tmp_path, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
-    text = FILE.replace("    schedule: \"0 3 * * *\"\n", "    on_error: fail\n")
+    text = FILE.replace('    schedule: "0 3 * * *"\n', "    on_error: fail\n")
     folder = write_project(tmp_path / "project", text)
     (folder / "r.jsonl").write_text(RESOURCE + "not json\n")
     report = sync(read_project(folder))
@@ -117,7 +119,9 @@ def test_a_large_loss_is_held_back_until_accepted(project, folder):
     hand = next(o for o in report.outcomes if o.connection == "hand")
     assert (report.ok, hand.status) == (True, "WARNING")
     assert "9 of 10" in hand.header.held_back
-    assert len([r for r in open_store(project.storage).graph().resources() if r["connection"] == "hand"]) == 10
+    assert (
+        len([r for r in open_store(project.storage).graph().resources() if r["connection"] == "hand"]) == 10
+    )
     accepted = sync(project, accept_drop=["hand"])
     assert accepted.ok
     assert len([r for r in open_store(project.storage).graph().resources() if r["connection"] == "hand"]) == 1
@@ -147,7 +151,9 @@ def test_a_run_within_an_hour_after_its_partition_still_counts(project):
 
 def test_several_partitions_are_one_run(tmp_path, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
-    folder = write_project(tmp_path / "project", FILE.replace("    schedule: \"15 * * * *\"\n", "    allow_late: true\n"))
+    folder = write_project(
+        tmp_path / "project", FILE.replace('    schedule: "15 * * * *"\n', "    allow_late: true\n")
+    )
     project = read_project(folder)
     report = run_sync(project, ["app"], ["2026-11-02", "2026-11-03", "2026-11-04"])
     assert report.ok

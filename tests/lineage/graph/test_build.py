@@ -26,13 +26,18 @@ def test_a_views_columns_bind_by_name(world):
     owner = warehouse(world)
     owner.table("shop.sales.totals", "total", "who")
     owner.query(
-        "select c.name as WHO, sum(o.amount) as total from orders o join customers c on c.id = o.customer_id group by 1",
+        "select c.name as WHO, sum(o.amount) as total from orders o"
+        " join customers c on c.id = o.customer_id group by 1",
         InternalResource(databuilder_id="shop.sales.totals"),
     )
     world.run(owner)
     graph = world.graph()
     total = edge(graph, "wh/shop.sales.orders.amount", "wh/shop.sales.totals.total")
-    assert (total["level"], total["kind"], total["expression"].lower()) == ("column", "direct", "sum(o.amount)")
+    assert (total["level"], total["kind"], total["expression"].lower()) == (
+        "column",
+        "direct",
+        "sum(o.amount)",
+    )
     assert edge(graph, "wh/shop.sales.customers.name", "wh/shop.sales.totals.who")["kind"] == "direct"
     joined = edge(graph, "wh/shop.sales.orders.customer_id", "wh/shop.sales.totals")
     assert (joined["kind"], joined["clauses"]) == ("indirect", ["join"])
@@ -52,7 +57,10 @@ def test_a_views_columns_bind_by_position_where_no_name_fits(world):
 def test_a_view_that_lists_its_columns_binds_by_them(world):
     owner = warehouse(world)
     owner.table("shop.sales.v", "amount", "id")
-    owner.query("create view v(amount, id) as select id, amount from orders", InternalResource(databuilder_id="shop.sales.v"))
+    owner.query(
+        "create view v(amount, id) as select id, amount from orders",
+        InternalResource(databuilder_id="shop.sales.v"),
+    )
     world.run(owner)
     assert edge(world.graph(), "wh/shop.sales.orders.id", "wh/shop.sales.v.amount")
 
@@ -88,7 +96,8 @@ def test_a_table_that_only_filters_is_indirect(world):
     world.run(warehouse(world))
     bi = Connection("bi", "duckdb", defaults=SHOP)
     bi.query(
-        "select amount from orders where customer_id in (select id from customers where name = 'x')", bi.chart("c")
+        "select amount from orders where customer_id in (select id from customers where name = 'x')",
+        bi.chart("c"),
     )
     world.run(bi)
     graph = world.graph()
@@ -118,7 +127,12 @@ def test_a_missing_table_is_one_entry_with_the_sql_beside_it(world):
     graph = world.graph()
     (entry,) = graph.unresolved()
     assert (entry["reason"], entry["side"], entry["counterpart"]) == ("not_found", "from", "bi/c")
-    assert entry["reference"] == {"type": "external_table", "database": "shop", "schema": "sales", "table": "gone"}
+    assert entry["reference"] == {
+        "type": "external_table",
+        "database": "shop",
+        "schema": "sales",
+        "table": "gone",
+    }
     assert entry["sql"].startswith("select * from orders join gone")
     assert ("wh/shop.sales.orders", "bi/c") in ends(graph)
 
@@ -164,7 +178,8 @@ def test_a_statement_links_what_it_writes_with_what_it_reads(world):
     world.run(owner)
     jobs = Connection("jobs", "duckdb", defaults=SHOP)
     jobs.statement(
-        "insert into daily select sum(amount), count(*) from orders where status = 'paid'", location="nightly.sql"
+        "insert into daily select sum(amount), count(*) from orders where status = 'paid'",
+        location="nightly.sql",
     )
     world.run(jobs)
     graph = world.graph()
@@ -286,7 +301,7 @@ def test_the_last_declaration_of_a_resource_counts(world):
 
 def test_names_with_dots_quotes_and_other_letters(world):
     owner = Connection("wh", "duckdb")
-    odd = ['a.b', 'say "x"', "naïve 表", "semi;colon", "new\nline"]
+    odd = ["a.b", 'say "x"', "naïve 表", "semi;colon", "new\nline"]
     for at, title in enumerate(odd):
         owner.writer.resource(
             Resource(entity_type="table", databuilder_id=f"k{at}", title=title, database="d", schema="s")
@@ -304,7 +319,13 @@ def test_an_empty_world_has_an_empty_graph(world):
 def test_the_referenced_table_of_a_describer_takes_the_query(world):
     world.run(warehouse(world))
     dbt = Connection("dbt", "duckdb", defaults=SHOP)
-    dbt.table("shop.sales.customers", "id", "name", key="m", same_as=ExternalTable(schema="sales", table="customers"))
+    dbt.table(
+        "shop.sales.customers",
+        "id",
+        "name",
+        key="m",
+        same_as=ExternalTable(schema="sales", table="customers"),
+    )
     dbt.query("select id, status as name from orders", InternalResource(databuilder_id="m"))
     world.run(dbt)
     graph = world.graph()

@@ -19,10 +19,14 @@ CONNECTIONS = st.sampled_from(["one", "two", "three"])
 EXAMPLES = 2000 if os.environ.get("HEADWATER_LONG") else 60
 
 tables_strategy = st.lists(
-    st.builds(Table, st.just(""), CONNECTIONS, st.sampled_from(["prod", "Prod", "test"]), MAYBE, MAYBE, NAMES),
+    st.builds(
+        Table, st.just(""), CONNECTIONS, st.sampled_from(["prod", "Prod", "test"]), MAYBE, MAYBE, NAMES
+    ),
     max_size=12,
 ).map(lambda ts: [t._replace(id=f"{t.connection}/{n}") for n, t in enumerate(ts)])
-references_strategy = st.lists(st.builds(Reference, CONNECTIONS, MAYBE, MAYBE, MAYBE, NAMES), min_size=1, max_size=6)
+references_strategy = st.lists(
+    st.builds(Reference, CONNECTIONS, MAYBE, MAYBE, MAYBE, NAMES), min_size=1, max_size=6
+)
 defaults_strategy = st.dictionaries(st.sampled_from(["instance", "database", "schema"]), NAMES)
 
 

@@ -90,6 +90,32 @@ def test_flinks_window_functions_add_the_windows_columns():
     ]
 
 
+def test_pivot_and_unpivot_as_statements():
+    assert columns("pivot t on m using sum(v) as s group by k", "duckdb") == ["k <- t.k"]
+    sql = "select n, v from (unpivot t on a, b into name n value v)"
+    assert columns(sql, "duckdb") == ["n <- t.a t.b", "v <- t.a t.b"]
+
+
+def test_dual_and_pseudo_columns_hold_nothing():
+    assert tables("select sysdate from dual", "oracle") == ([], [])
+    assert columns("select rownum as n, a from t", "oracle") == ["n <-", "a <- t.a"]
+
+
+def test_clickhouse_names_expressions_and_joins_arrays():
+    assert columns("with a + 1 as n select n, e from t final array join xs as e", "clickhouse") == [
+        "n <- t.a",
+        "e <- t.xs",
+    ]
+
+
+def test_a_tables_name_stands_for_its_row():
+    assert columns("select to_json(t) as j from t", "postgres", {"t": ["a", "b"]}) == ["j <- t.a t.b"]
+
+
+def test_columns_of_all_columns():
+    assert columns("select columns(*) from t", "duckdb", {"t": ["a"]}) == ["a <- t.a"]
+
+
 def test_a_semantic_view_is_read_like_a_table():
     assert tables("select m from semantic_view(db.s.v metrics m)", "snowflake") == (["db.s.v"], [])
 

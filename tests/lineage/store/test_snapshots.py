@@ -109,7 +109,10 @@ def test_what_is_missing_stays_when_it_shall(world):
 def test_equal_contents_of_two_connections_are_both_read(world):
     tables(world, "one", "a")
     tables(world, "two", "a")
-    assert {r["id"] for r in world.graph().resources() if r["entity_type"] == "table"} == {"one/d.s.a", "two/d.s.a"}
+    assert {r["id"] for r in world.graph().resources() if r["entity_type"] == "table"} == {
+        "one/d.s.a",
+        "two/d.s.a",
+    }
 
 
 def test_programs_are_compiled_once(world):
@@ -135,13 +138,20 @@ def test_sql_is_stored_as_the_connection_says(world):
     from lineage.sql.masking import mask_literals
     from lineage.store import SnapshotWriter
 
-    for keep, stored in ((mask_literals, "select * from t where name = ? and n > ?"), (lambda s, d: None, None)):
+    for keep, stored in (
+        (mask_literals, "select * from t where name = ? and n > ?"),
+        (lambda s, d: None, None),
+    ):
         writer = SnapshotWriter("duckdb", keep)
         connection = Connection("wh")
         connection.writer = writer
         connection.query("select * from t where name = 'Ada' and n > 17", connection.chart("c"))
         rows = writer.finish(lambda s, d: b"", {})
-        assert [sql for kind, sql in zip(rows["kind"].to_pylist(), rows["sql"].to_pylist()) if kind == "query"] == [stored]
+        assert [
+            sql
+            for kind, sql in zip(rows["kind"].to_pylist(), rows["sql"].to_pylist(), strict=True)
+            if kind == "query"
+        ] == [stored]
 
 
 def test_a_forgotten_connection_is_gone(world):
@@ -216,14 +226,20 @@ def test_a_year_of_hourly_headers_stays_small(world, tmp_path):
     rows = world.store.snapshots.table.rows([("wh", header.content)]).drop(["scope", "segment"])
     for n in range(120):
         again = replace(header, partition=f"2026-10-{n % 28 + 1:02}", run_id=f"r{n}")
-        world.store.snapshots.commit(again, rows.select([c for c in rows.column_names if c not in ("content", "header")]))
+        world.store.snapshots.commit(
+            again, rows.select([c for c in rows.column_names if c not in ("content", "header")])
+        )
     world.graph()
     report = maintain(world.store, keep_days=None, today=date(2026, 11, 20), retention_hours=0)
     assert report.files_compacted > 0
     assert report.files_removed > 50
     assert len(world.store.snapshots.headers()) == 29
     assert titles(world)
-    files = [file for file in (tmp_path / "store" / "snapshots").rglob("*.parquet") if "_delta_log" not in str(file)]
+    files = [
+        file
+        for file in (tmp_path / "store" / "snapshots").rglob("*.parquet")
+        if "_delta_log" not in str(file)
+    ]
     assert len(files) < 10
 
 

@@ -84,7 +84,10 @@ def test_a_file_that_is_not_text_is_refused(tmp_path):
 
 
 def test_no_message_holds_a_value(tmp_path):
-    text = HEAD + "connections:\n  bi:\n    connector: jsonl\n    credential: {api_key: hunter2hunter2}\n    max_drop: hunter2hunter2\n"
+    text = (
+        HEAD + "connections:\n  bi:\n    connector: jsonl\n    credential: {api_key: hunter2hunter2}\n"
+        "    max_drop: hunter2hunter2\n"
+    )
     assert "hunter2" not in "\n".join(faults(tmp_path, text))
 
 
@@ -123,7 +126,9 @@ def test_a_missing_variable_is_the_connections_fault_and_named(tmp_path, monkeyp
 
 def test_variables_defaults_and_dollars(tmp_path, monkeypatch):
     monkeypatch.setenv("WHERE", "here")
-    found = resolved(tmp_path, '{connector: sql_files, config: {path: "${WHERE}/${NOT_SET:-sql}/$$x", dialect: duckdb}}')
+    found = resolved(
+        tmp_path, '{connector: sql_files, config: {path: "${WHERE}/${NOT_SET:-sql}/$$x", dialect: duckdb}}'
+    )
     assert found.config.path == "here/sql/$x"
 
 
@@ -133,7 +138,11 @@ def test_a_credential_fills_fields_and_a_clash_is_an_error(tmp_path):
     assert "topsecretpw" not in repr(found.config)
     assert found.redact("x topsecretpw y postgresql://u:topsecretpw@h/d") != "x topsecretpw y"
     with pytest.raises(ConfigError, match="given in the configuration and in the credential") as caught:
-        resolved(tmp_path, "{connector: postgres, credential: login, config: {url: 'postgresql://u:other@h/d'}}", login)
+        resolved(
+            tmp_path,
+            "{connector: postgres, credential: login, config: {url: 'postgresql://u:other@h/d'}}",
+            login,
+        )
     assert "topsecretpw" not in str(caught.value)
 
 

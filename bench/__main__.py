@@ -1,0 +1,41 @@
+"""`python -m bench [NAME...]`: runs benchmarks, prints figures; exit code 1 when one misses its target."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from bench import large, resync, startup
+from bench.measure import Figure
+
+BENCHMARKS: dict[str, Callable[[Path], Iterator[Figure]]] = {
+    "startup": startup.run,
+    "resync": resync.run,
+    "large": large.run,
+}
+
+
+def main(names: Sequence[str]) -> int:
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        print(
+            f"no benchmark is named {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}", file=sys.stderr
+        )
+        return 2
+    print(f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores")
+    missed = 0
+    for name in names or BENCHMARKS:
+        print(f"\n{name}: {sys.modules[BENCHMARKS[name].__module__].__doc__}".rstrip())
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            for figure in BENCHMARKS[name](Path(folder)):
+                print(f"  {figure}", flush=True)
+                missed += figure.missed
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

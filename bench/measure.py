@@ -1,0 +1,77 @@
+"""How benchmarks measure: a command in a process of its own, with its wall time and its peak of memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+HEADWATER = (sys.executable, "-c", "from pipelines.cli import main; main()")
+DAGSTER = (sys.executable, "-m", "dagster")
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured value, in words; `limit` is the largest value that meets the target."""
+
+    name: str
+    value: float
+    unit: str = ""
+    limit: float | None = None
+
+    @property
+    def missed(self) -> bool:
+        return self.limit is not None and self.value > self.limit
+
+    def __str__(self) -> str:
+        target = (
+            "" if self.limit is None else f"  (at most {self.limit:g}{': MISSED' if self.missed else ''})"
+        )
+        return f"{self.name:<58}{self.value:>12,.2f} {self.unit}{target}"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A command that ended: exit code, wall time, the largest resident size of its process, what it said."""
+
+    code: int
+    seconds: float
+    peak_bytes: int
+    output: bytes
+    errors: str
+
+
+def run_command(
+    arguments: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
+) -> Finished:
+    """Runs a command in a folder and waits for it. `environment` is added to this process's, less its own project."""
+    inherited = {
+        name: value for name, value in os.environ.items() if name not in ("DAGSTER_HOME", "HEADWATER_PROJECT")
+    }
+    variables = {**inherited, "PYTHONPATH": str(ROOT), **(environment or {})}
+    with open(folder / ".stdout", "wb") as out, open(folder / ".stderr", "wb") as err:
+        begun = time.perf_counter()
+        child = subprocess.Popen(arguments, cwd=folder, env=variables, stdout=out, stderr=err)
+        _, status, usage = os.wait4(child.pid, 0)
+        seconds = time.perf_counter() - begun
+        child.returncode = os.waitstatus_to_exitcode(status)
+    in_kib = sys.platform != "darwin"
+    return Finished(
+        child.returncode,
+        seconds,
+        usage.ru_maxrss * (1024 if in_kib else 1),
+        (folder / ".stdout").read_bytes(),
+        (folder / ".stderr").read_text(errors="replace"),
+    )
+
+
+def succeed(finished: Finished) -> Finished:
+    """The same, or RuntimeError with what the command said when it failed."""
+    if finished.code:
+        raise RuntimeError(f"exit code {finished.code}\n{finished.errors[-4000:]}")
+    return finished

@@ -1,0 +1,99 @@
+"""The demo materialized by Dagster's own command, less the seconds inside connectors, beside an empty project."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+import dagster as dg
+
+from bench.measure import DAGSTER, ROOT, Figure, Finished, run_command, succeed
+from lineage import open_store
+from pipelines.metadata import EXTRACT_SECONDS
+
+TURNS = 5
+LIMIT = 2.0
+EMPTY = '''\
+"""One asset that does nothing."""
+
+import dagster as dg
+
+
+@dg.asset(partitions_def=dg.DailyPartitionsDefinition("2026-01-01", end_offset=1))
+def nothing() -> None:
+    """Does nothing."""
+
+
+defs = dg.Definitions(assets=[nothing], executor=dg.in_process_executor)
+'''
+
+
+def run(folder: Path) -> Iterator[Figure]:
+    demo, empty = folder / "demo", folder / "empty"
+    shutil.copytree(
+        ROOT / "pipelines" / "demo" / "shop", demo, ignore=shutil.ignore_patterns(".headwater", "data")
+    )
+    empty.mkdir()
+    (empty / "empty_project.py").write_text(EMPTY)
+    for one in (demo, empty):
+        (one / "home").mkdir()
+        (one / "home" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    succeed(
+        _materialize(demo, "pipelines.definitions")
+    )  # the demo's data are made, both instances' databases too
+    succeed(_materialize(empty, "empty_project"))
+    ours, inside, bare = [], [], []
+    for _ in range(TURNS):
+        bare.append(succeed(_materialize(empty, "empty_project")).seconds)
+        ours.append(succeed(_materialize(demo, "pipelines.definitions")).seconds)
+        inside.append(_extract_seconds(demo))
+    net = [whole - part for whole, part in zip(ours, inside, strict=True)]
+    yield Figure("empty project, wall (median of 5)", median(bare), "s")
+    yield Figure("demo, wall", median(ours), "s")
+    yield Figure("demo, of it inside extract", median(inside), "s")
+    yield Figure("demo without extract / empty project", median(net) / median(bare), "x", LIMIT)
+    yield from _broken(demo)
+
+
+def _broken(demo: Path) -> Iterator[Figure]:
+    """One connection broken: the command fails, everything else is stored, the graph is new."""
+    before = open_store(demo / ".headwater").graphs.newest()
+    (demo / "dbt" / "target").rename(demo / "dbt" / "gone")
+    finished = _materialize(demo, "pipelines.definitions")
+    after = open_store(demo / ".headwater").graphs.newest()
+    new = after is not None and before is not None and after.run_id != before.run_id
+    yield Figure("one connection broken: exit code is not 1", float(finished.code != 1), "", 0)
+    yield Figure("one connection broken: graph is not new", float(not new), "", 0)
+    yield Figure("one connection broken: others not stored", float(len(_runs(demo)) != 5), "", 0)
+
+
+def _materialize(folder: Path, module: str) -> Finished:
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    arguments = (*DAGSTER, "asset", "materialize", "-m", module, "--select", "*", "--partition", today)
+    environment = {
+        "DAGSTER_HOME": str(folder / "home"),
+        "HEADWATER_PROJECT": str(folder),
+        "PYTHONPATH": f"{ROOT}:{folder}",
+    }
+    return run_command(arguments, folder, environment)
+
+
+def _extract_seconds(folder: Path) -> float:
+    """The seconds that the newest run spent inside connectors, as its own metadata says."""
+    with dg.DagsterInstance.from_config(str(folder / "home")) as instance:
+        run_id = instance.get_run_records(limit=1)[0].dagster_run.run_id
+        events = instance.get_records_for_run(
+            run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION
+        ).records
+    found = [e.event_log_entry.asset_materialization for e in events]
+    return sum(float(m.metadata[EXTRACT_SECONDS].value) for m in found if m and EXTRACT_SECONDS in m.metadata)
+
+
+def _runs(folder: Path) -> set[str]:
+    """The connections whose newest snapshot is of the newest run."""
+    with dg.DagsterInstance.from_config(str(folder / "home")) as instance:
+        run_id = instance.get_run_records(limit=1)[0].dagster_run.run_id
+    return {h.connection for h in open_store(folder / ".headwater").snapshots.headers() if h.run_id == run_id}

@@ -1,0 +1,210 @@
+"""The SQL that takes part in a graph, and what the names in it mean.
+
+A *use* is a program with the defaults under which its names are looked up; what one use binds to serves every
+declaration and statement that carries it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import duckdb
+import pyarrow as pa
+
+from lineage.names import Identifier, TableName, folds, stored
+from lineage.resolve import PARTS
+from lineage.sql import Binding, Output, Program, bind, compile_sql
+from lineage.sql.program import is_current
+
+
+class Use(NamedTuple):
+    """A program in a connection, with the defaults that its declaration gave."""
+
+    connection: str
+    query: str
+    default_database: str | None
+    default_schema: str | None
+
+
+class Column(NamedTuple):
+    title: str
+    id: str
+
+
+class Match(NamedTuple):
+    """What a reference was matched with; `id` is None where it was not. `candidates` are the first of `total`."""
+
+    id: str | None
+    how: str | None
+    candidates: list[str]
+    total: int
+
+
+class Target:
+    """A table, and how its columns are found: exactly, in another case, by position."""
+
+    def __init__(self, table_id: str, columns: list[Column]) -> None:
+        self.id = table_id
+        self.columns = columns
+        self._exact = {c.title: c.id for c in columns}
+        folded: dict[str, list[str]] = {}
+        for column in columns:
+            folded.setdefault(column.title.lower(), []).append(column.id)
+        self._folded = {title: ids[0] for title, ids in folded.items() if len(ids) == 1}
+
+    def find(self, name: Identifier, dialect: str | None) -> tuple[str, str] | None:
+        """The column's id and how it was found."""
+        text = stored(name, dialect)
+        if text in self._exact:
+            return self._exact[text], "exact"
+        if folds(name, None) and text.lower() in self._folded:
+            return self._folded[text.lower()], "casefold"
+        return None
+
+    def place(self, outputs: Iterable[Output], dialect: str | None) -> dict[int, str]:
+        """Which column each output fills: by name, the rest by position where the counts agree."""
+        outputs = list(outputs)
+        placed = {o.position: f[0] for o in outputs if o.name and (f := self.find(o.name, dialect))}
+        if len(outputs) == len(self.columns) and not any(o.star for o in outputs):
+            taken = set(placed.values())
+            for output, column in zip(outputs, self.columns, strict=True):
+                if output.position not in placed and column.id not in taken:
+                    placed[output.position] = column.id
+        return placed
+
+
+class Uses:
+    """All uses of the sources in an engine. First `collect`, then matching, then `read_matches`, then questions."""
+
+    def __init__(self, db: duckdb.DuckDBPyConnection) -> None:
+        self._db = db
+        self._programs: dict[str, Program] = {}
+        self._defaults: dict[str, tuple[str | None, str | None, str | None]] = {}
+        self._references: dict[Use, dict[TableName, int]] = {}
+        self._matches: dict[int, Match] = {}
+        self._bound: dict[Use, Binding] = {}
+        self.targets: dict[str, Target] = {}
+        self.coverage: dict[str, dict[str, int]] = {}
+
+    # -- before matching
+
+    def collect(self) -> None:
+        """Reads the programs, and adds the tables that they name to `reference`."""
+        self._read_programs()
+        numbers: dict[tuple[Any, ...], int] = {}
+        known: Any = self._db.execute("SELECT count(*) FROM reference").fetchone()
+        for row in self._db.execute("""
+            SELECT DISTINCT connection, from_ref.query AS query, from_ref.default_database, from_ref.default_schema
+            FROM fact WHERE from_ref.query IS NOT NULL AND kind IN ('declaration', 'statement') ORDER BY ALL
+        """).fetchall():
+            use = Use(*row)
+            self._count(use)
+            self._references[use] = {
+                name: numbers.setdefault(
+                    (use.connection, *self.parts(use, name)), len(numbers) + known[0] + 1
+                )
+                for name in self.program(use).table_names
+            }
+        names = ["connection", *(f"{kind}{part}" for part in PARTS for kind in ("", "fold_"))]
+        columns = list(zip(*numbers, strict=True)) if numbers else [()] * len(names)
+        kinds = [pa.bool_() if name.startswith("fold_") else pa.string() for name in names]
+        arrays = [pa.array(list(values), kind) for values, kind in zip(columns, kinds, strict=True)]
+        references = [pa.array(list(numbers.values()), pa.int32()), *arrays]
+        self._db.register("named", pa.table(references, ["ref", *names]))
+        self._db.execute("INSERT INTO reference SELECT * FROM named")
+        self._db.unregister("named")
+
+    def _read_programs(self) -> None:
+        for key, program, sql, dialect in self._db.execute("""
+            SELECT key, any_value(program), any_value(sql), any_value(dialect)
+            FROM fact WHERE kind = 'query' GROUP BY key ORDER BY key
+        """).fetchall():
+            # Programs of another version of the engine are compiled anew, where the text was kept.
+            current = is_current(program)
+            self._programs[key] = Program.from_bytes(program) if current else compile_sql(sql or "", dialect)
+        for name, *defaults in self._db.execute("""
+            SELECT connection, default_instance, default_database, default_schema FROM connection
+        """).fetchall():
+            self._defaults[name] = (defaults[0], defaults[1], defaults[2])
+
+    def _count(self, use: Use) -> None:
+        program = self.program(use)
+        counted = self.coverage.setdefault(use.connection, {"statements": 0, "failed": 0})
+        counted["statements"] += len(program.statements)
+        counted["failed"] += len({e.statement for e in program.errors})
+
+    def parts(self, use: Use, name: TableName) -> tuple[Any, ...]:
+        """For each part of the name its text and whether it folds; absent ones are filled from the defaults of the
+        declaration, then of the connection.
+        """
+        dialect = self.program(use).dialect
+        instance, database, schema = self._defaults[use.connection]
+        filled = (
+            (name.instance, instance),
+            (name.database, use.default_database or database),
+            (name.schema, use.default_schema or schema),
+            (name.table, None),
+        )
+        parts: list[Any] = []
+        for written, default in filled:
+            parts += [stored(written, dialect), folds(written, dialect)] if written else [default, True]
+        return tuple(parts)
+
+    # -- after matching
+
+    def read_matches(self) -> None:
+        """Reads what was matched, and the columns of every table."""
+        for ref, *match in self._db.execute("SELECT ref, id, how, candidates, total FROM match").fetchall():
+            self._matches[ref] = Match(*match)
+        columns: dict[str, list[Column]] = {}
+        for table, title, column in self._db.execute("""
+            SELECT table_id, title, id FROM field ORDER BY table_id, position, id
+        """).fetchall():
+            columns.setdefault(table, []).append(Column(title, column))
+        tables = self._db.execute("""
+            SELECT r.id FROM resource r JOIN node_of n ON n.id = r.id AND n.node = r.id
+            WHERE r.entity_type IN ('table', 'view')
+        """).fetchall()
+        self.targets = {table: Target(table, columns.get(table, [])) for (table,) in tables}
+
+    def program(self, use: Use) -> Program:
+        return self._programs[use.query]
+
+    def references(self) -> Iterable[tuple[Use, dict[TableName, int]]]:
+        """Each use, with the reference that each table named in it is."""
+        return self._references.items()
+
+    def reference(self, use: Use, name: TableName) -> int | None:
+        """The reference that a table named in the use is; None for a name that is no table's."""
+        return self._references[use].get(name)
+
+    def match(self, reference: int) -> Match:
+        return self._matches[reference]
+
+    def binding(self, use: Use) -> Binding:
+        """The program bound to the tables that its names were matched with."""
+        if use not in self._bound:
+            catalogue = {}
+            for name, ref in self._references[use].items():
+                found = self._matches[ref].id
+                if found in self.targets and self.targets[found].columns:
+                    catalogue[name] = [c.title for c in self.targets[found].columns]
+            self._bound[use] = bind(self.program(use), catalogue)
+        return self._bound[use]
+
+    def table(self, use: Use, name: TableName) -> tuple[Target, str] | None:
+        """The table that a name in the use means, and how it was matched."""
+        reference = self.reference(use, name)
+        match = self._matches[reference] if reference is not None else None
+        if match is None or match.id is None:
+            return None
+        return self.targets[match.id], match.how or "exact"
+
+    def column(self, use: Use, name: TableName, column: Identifier) -> tuple[str, str] | None:
+        """A column's id and how it was matched, table and column together."""
+        table = self.table(use, name)
+        found = table[0].find(column, self.program(use).dialect) if table else None
+        if table is None or found is None:
+            return None
+        return found[0], found[1] if table[1] == "exact" else table[1]
