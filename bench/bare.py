@@ -1,4 +1,4 @@
-"""The least that reading a catalogue costs: each JSON line through its pydantic model, all of it into one Parquet file."""
+"""The least that reading a catalogue costs: each JSON line through its pydantic model, all into one Parquet file."""
 
 from __future__ import annotations
 

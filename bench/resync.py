@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.measure import HEADWATER, ROOT, Figure, run_command, succeed
+from bench.measure import HEADWATER, Figure, copy_demo, run_command, succeed
 
 LIMIT_KB = 100
 
 
 def run(folder: Path) -> Iterator[Figure]:
     demo = folder / "demo"
-    shutil.copytree(
-        ROOT / "pipelines" / "demo" / "shop", demo, ignore=shutil.ignore_patterns(".headwater", "data")
-    )
+    copy_demo(demo)
     first, first_export = _sync(demo)
     size = _stored_bytes(demo)
     second, second_export = _sync(demo)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +9,7 @@ from statistics import median
 
 import dagster as dg
 
-from bench.measure import DAGSTER, ROOT, Figure, Finished, run_command, succeed
+from bench.measure import DAGSTER, ROOT, Figure, Finished, copy_demo, run_command, succeed
 from lineage import open_store
 from pipelines.metadata import EXTRACT_SECONDS
 
@@ -33,9 +32,7 @@ defs = dg.Definitions(assets=[nothing], executor=dg.in_process_executor)
 
 def run(folder: Path) -> Iterator[Figure]:
     demo, empty = folder / "demo", folder / "empty"
-    shutil.copytree(
-        ROOT / "pipelines" / "demo" / "shop", demo, ignore=shutil.ignore_patterns(".headwater", "data")
-    )
+    copy_demo(demo)
     empty.mkdir()
     (empty / "empty_project.py").write_text(EMPTY)
     for one in (demo, empty):

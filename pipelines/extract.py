@@ -146,6 +146,7 @@ def _extract(
         run_id=run.run_id,
         complete=report.complete,
         open=datetime.now(UTC) < window.end,
+        windowed=resolved.cls.windowed,
         started_at=started_at.isoformat(timespec="milliseconds"),
         ended_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         instance=model.instance or name,

@@ -8,7 +8,7 @@ import dagster as dg
 from lineage.store import Store, maintain
 from pipelines.keys import AssetKeys
 from pipelines.partitions import TimePartitions, key_at, window_of
-from pipelines.project import Project, connector_class
+from pipelines.project import Project, usable_class
 
 MAX_UNCLOSED = 48  # earlier partitions that one tick asks for
 
@@ -22,7 +22,7 @@ def connection_schedule(
     cron = project.connections[name].schedule
     if cron is None:
         return None
-    windowed = connector_class(project, name).windowed
+    windowed = usable_class(project, name).windowed
     target = dg.AssetSelection.assets(*keys.of_connection(name))
 
     @dg.schedule(

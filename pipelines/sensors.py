@@ -12,12 +12,12 @@ from lineage.store import SnapshotWriter
 from pipelines.extract import describe
 from pipelines.keys import AssetKeys
 from pipelines.partitions import key_at
-from pipelines.project import Project, connector_class, open_connector, resolve_connection
+from pipelines.project import Project, open_connector, resolve_connection, usable_class
 
 
 def offers_fingerprint(project: Project, name: str) -> bool:
     """Whether the connection's connector can tell cheaply that its source changed."""
-    return connector_class(project, name).fingerprint is not Connector.fingerprint
+    return usable_class(project, name).fingerprint is not Connector.fingerprint
 
 
 def source_changed_sensor(project: Project, names: Sequence[str], keys: AssetKeys) -> dg.SensorDefinition:

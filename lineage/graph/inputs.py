@@ -28,7 +28,6 @@ class ConnectionSpec:
     name: str
     instance: str = ""
     defaults: Mapping[str, str] = field(default_factory=dict)
-    windowed: bool = False
     lookback_days: int = LOOKBACK_DAYS
     infer_tables: bool = False
     renamed_from: str | None = None
@@ -63,7 +62,7 @@ def select_sources(
 def _of_connection(
     history: list[SnapshotHeader], spec: ConnectionSpec, partition: str
 ) -> list[SnapshotHeader]:
-    if spec.windowed:
+    if history and history[-1].windowed:
         oldest = (date.fromisoformat(partition[:10]) - timedelta(days=spec.lookback_days)).isoformat()
         return [h for h in history if h.partition > oldest]
     last = max((at for at, header in enumerate(history) if header.complete), default=None)

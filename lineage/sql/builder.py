@@ -33,6 +33,7 @@ class Builder:
         self.temps: dict[str, list[tuple[int, list[int] | None, list[int]]]] = {}
         self.pseudo_columns = pseudo_columns(dialect)
         self.scalars: dict[str, Any] = {}  # names that stand for expressions
+        self.odd_names = bool(self.pseudo_columns)  # an unqualified name may be something else than a column
         # (scope, output) -> an identifier inside the output: where it stands in the text.
         self.anchors: dict[tuple[int, int], Any] = {}
         self.ctes: Ctes = {}  # in sight of a statement that stands in another's WITH
@@ -41,11 +42,6 @@ class Builder:
         self.add_source: Callable[[Frame, Any], None]
         self.parse_inner: Callable[[str], Any]
         self.compile_query: Callable[[Builder, Any, int, Ctes], int]
-
-    @property
-    def odd_names(self) -> bool:
-        """Whether an unqualified name may be something else than a column."""
-        return bool(self.scalars or self.pseudo_columns)
 
     def name(self, text: str, quoted: bool = False) -> int:
         """The number of an identifier."""
@@ -168,7 +164,9 @@ class Frame:
         self, alias: int, kind: int, number: int, columns: list[int] | None = None, using: Any = None
     ) -> None:
         self.scope.sources.append([alias, kind, number, columns, using])
-        if alias >= 0:
+        if (
+            alias >= 0 and self.builder.dialect == "bigquery"
+        ):  # whose FROM may name a column of a source before
             self.aliases.add(self.builder.key_of_name(alias))
         if kind == TABLE:
             self.builder.read(number)

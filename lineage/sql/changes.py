@@ -111,6 +111,9 @@ def compile_delete(builder: Builder, node: Any) -> None:
     frame = Frame(builder, SELECT, -1, ctes)
     targets = args.get("tables") or []
     this = args.get("this")
+    if type(this) is not exp.Table:
+        frame.close()
+        return
     others = list(args.get("using") or [])
     if targets:
         add_source(frame, this)

@@ -18,44 +18,36 @@ _Special = Any  # a function (frame, node, flags, stack, deps, bound) -> None
 def collect(
     frame: Frame, root: Any, flags: int, deps: list[int], bound: frozenset[str] = frozenset()
 ) -> None:
-    """Append to `deps` what the expression depends on, in the text's order; `bound` are lambda parameters."""
+    """Append to `deps` what the expression depends on; `bound` are lambda parameters."""
     stack = [(root, flags)]
-    dispatch, atoms = _DISPATCH, _ATOMS
+    dispatch, skipped, column = _DISPATCH, _SKIPPED, exp.Column
     while stack:
         node, how = stack.pop()
-        kind = dispatch.get(node.__class__, 0)
-        if kind == _COLUMN:
+        kind = dispatch.get(node.__class__)
+        if kind is None:
+            for value in node.args.values():
+                cls = value.__class__
+                if cls in skipped:
+                    continue
+                for item in value if cls is list else (value,):
+                    if item.__class__ is column:
+                        _column(frame, item, how, deps, bound)
+                    elif item.__class__ not in skipped:
+                        stack.append((item, how))
+        elif kind == _COLUMN:
             _column(frame, node, how, deps, bound)
-        elif kind == _SKIP:
-            continue
         elif kind == _QUERY:
             deps += (how, ~frame.subquery(node))
         elif kind == _SPECIAL:
             _SPECIALS[type(node)](frame, node, how, stack, deps, bound)
-        else:
-            at = len(stack)
-            for value in node.args.values():
-                if value.__class__ is list:
-                    for item in value:
-                        if item.__class__ not in atoms:
-                            stack.append((item, how))
-                elif value.__class__ not in atoms:
-                    stack.append((value, how))
-            if len(stack) - at > 1:
-                stack[at:] = stack[: at - 1 if at else None : -1]
 
 
 def _push(stack: list[tuple[Any, int]], values: Any, how: int) -> None:
-    at = len(stack)
     for value in values:
-        if type(value) is list:
-            for item in value:
-                if type(item) not in _ATOMS:
-                    stack.append((item, how))
-        elif type(value) not in _ATOMS:
+        if value.__class__ is list:
+            stack.extend((item, how) for item in value if item.__class__ not in _SKIPPED)
+        elif value.__class__ not in _SKIPPED:
             stack.append((value, how))
-    if len(stack) - at > 1:
-        stack[at:] = stack[: at - 1 if at else None : -1]
 
 
 def dependencies(frame: Frame, node: Any) -> list[int]:
@@ -78,26 +70,31 @@ def distinct(deps: list[int]) -> list[int]:
 
 def _column(frame: Frame, node: Any, how: int, deps: list[int], bound: frozenset[str]) -> None:
     this = node.args["this"]
-    if type(this) is exp.Star:
-        names = [frame.builder.ident(part) for part in column_parts(node)[:-1]]
-        deps += (how, frame.ref_names([*names, frame.builder.name("*")]))
-        return
-    if type(this) is not exp.Identifier:
-        if type(this) not in _ATOMS:
-            collect(frame, this, how, deps, bound)
-        return
-    frame.anchor = this
     builder = frame.builder
-    if builder.odd_names and node.args.get("table") is None:
-        key = builder.key_of_node(this)
-        if key in builder.scalars:
-            collect(frame, builder.scalars[key], how, deps, bound)
+    if this.__class__ is exp.Identifier:
+        frame.anchor = this
+        if (bound or builder.odd_names) and _is_no_column(frame, node, how, deps, bound):
             return
-        if key in builder.pseudo_columns:
-            return
-    if bound and frame.builder.key_of_node(column_parts(node)[0]) in bound:
-        return
-    deps += (how, frame.ref(node))
+        deps += (how, frame.ref(node))
+    elif this.__class__ is exp.Star:
+        names = [builder.ident(part) for part in column_parts(node)[:-1]]
+        deps += (how, frame.ref_names([*names, builder.name("*")]))
+    elif this.__class__ not in _ATOMS:
+        collect(frame, this, how, deps, bound)
+
+
+def _is_no_column(frame: Frame, node: Any, how: int, deps: list[int], bound: frozenset[str]) -> bool:
+    """A lambda's parameter, a name for an expression, a pseudo column."""
+    builder = frame.builder
+    key = builder.key_of_node(column_parts(node)[0])
+    if key in bound:
+        return True
+    if node.args.get("table") is not None:
+        return False
+    if key in builder.scalars:
+        collect(frame, builder.scalars[key], how, deps, bound)
+        return True
+    return key in builder.pseudo_columns
 
 
 def _case(
@@ -233,3 +230,4 @@ _DISPATCH: dict[type, int] = {
     **dict.fromkeys((exp.Select, exp.Subquery, exp.Union, exp.Except, exp.Intersect), _QUERY),
     **dict.fromkeys(_SPECIALS, _SPECIAL),
 }
+_SKIPPED = _ATOMS | {cls for cls, kind in _DISPATCH.items() if kind == _SKIP}

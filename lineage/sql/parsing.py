@@ -177,13 +177,20 @@ def _parse_unseparated(text: str, tokens: list[Any], dialect: str, parsed: list[
         else:
             at = (parsed[0].line, parsed[0].column)
             place = next((i for i, token in enumerate(tokens) if (token.line, _column(token)) == at), None)
-            if not place or tokens[place].text.upper() not in _STARTS | _CONTROL:
+            # The word may have been taken for an alias: then the parser stops at the next one.
+            place = next((i for i in (place or 0, (place or 0) - 1) if i > 0 and _begins(tokens[i])), None)
+            if place is None:
                 break
             head = _parse(text, tokens[:place], dialect)
         out += head
         tokens = tokens[place:]
         parsed = _parse(text, tokens, dialect)
     return out + parsed
+
+
+def _begins(token: Any) -> bool:
+    word = token.text.upper()
+    return word in _STARTS or word in _CONTROL or word == "COMMIT"
 
 
 def _is_cut(tree: Any) -> bool:

@@ -71,6 +71,7 @@ def add_ctes(builder: Builder, with_: Any, parent: int, ctes: Ctes) -> Ctes:
         body = cte.args["this"]
         if cte.args.get("scalar"):
             builder.scalars[key] = body  # ClickHouse: WITH expression AS name
+            builder.odd_names = True
             continue
         if type(body) in _CHANGES:
             number = builder.compile_changing_cte(builder, body, ctes)

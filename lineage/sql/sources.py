@@ -143,15 +143,15 @@ def _add_table(frame: Frame, node: Any, using: Any) -> None:
         rows = args.get("rows_from")
         _add_function(frame, this if rows is None else rows, alias, using)
         return
-    key = parts_key(builder, parts)
+    key = parts_key(builder, parts) if frame.ctes or builder.temps else ""
     cte = frame.ctes.get(key) if len(parts) == 1 else None
     default = builder.name(*parts[-1])
     if cte is not None:
         kind, (number, columns) = SCOPE, cte
     elif key in builder.temps:
         kind, number, columns = SCOPE, _temp(builder, key), None
-    elif is_local(builder, parts) or (key.lower() == "dual" and has_dual(builder.dialect)):
-        _add_function(frame, None, alias or exp.TableAlias(this=exp.to_identifier(parts[-1][0])), using)
+    elif len(parts) == 1 and (is_local(builder, parts) or _is_dual(builder, parts[0])):
+        _add_function(frame, None, alias or exp.TableAlias(this=exp.to_identifier(parts[0][0])), using)
         return
     elif len(parts) > 1 and builder.dialect == "bigquery" and builder.key(*parts[0]) in frame.aliases:
         _add_path(frame, parts, alias, using)
@@ -167,6 +167,10 @@ def _add_table(frame: Frame, node: Any, using: Any) -> None:
     if alias is not None and alias.args.get("this") is not None:
         name = builder.ident(alias.args["this"])
     frame.add_source(name, kind, number, given or columns, using)
+
+
+def _is_dual(builder: Builder, name: Name) -> bool:
+    return len(name[0]) == 4 and name[0].lower() == "dual" and has_dual(builder.dialect)
 
 
 def _alias_columns(builder: Builder, alias: Any) -> list[int] | None:

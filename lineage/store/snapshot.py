@@ -60,6 +60,7 @@ class SnapshotHeader:
     run_id: str
     complete: bool
     open: bool = False
+    windowed: bool = False
     content: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
     size_bytes: int = 0

@@ -13,7 +13,7 @@ from pipelines.extract import Outcome, RunInfo, extract_partition
 from pipelines.keys import AssetKeys
 from pipelines.metadata import flow_metadata, resource_metadata
 from pipelines.partitions import TimePartitions, window_of
-from pipelines.project import Project, connector_class
+from pipelines.project import Project, usable_class
 
 PROCESS_TAG, ACCEPT_DROP_TAG = "headwater/process", "headwater/accept_drop"
 FULL_TAG = "headwater/full"
@@ -23,7 +23,7 @@ def connection_asset(
     project: Project, store: Store, name: str, parts: TimePartitions, keys: AssetKeys
 ) -> dg.AssetsDefinition:
     """Two keys from one step: `resources/<name>` when it succeeded, `flow_runs/<name>` always."""
-    cls = connector_class(project, name)
+    cls = usable_class(project, name)
     kinds = set(cls.kinds) or {"python"}
     resources, flow_run = keys.of_connection(name)
     description = (cls.__doc__ or "").strip().splitlines()

@@ -6,6 +6,7 @@ from pipelines.project.connection import (
     connector_class,
     open_connector,
     resolve_connection,
+    usable_class,
 )
 from pipelines.project.loader import FILE, Project, find_project, read_project
 
@@ -19,4 +20,5 @@ __all__ = [
     "open_connector",
     "read_project",
     "resolve_connection",
+    "usable_class",
 ]

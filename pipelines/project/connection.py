@@ -42,6 +42,17 @@ def connector_class(project: Project, name: str) -> type[Connector]:
         raise ConfigError(f"{where}: {error.message}", hint=error.hint) from error
 
 
+def usable_class(project: Project, name: str) -> type[Connector]:
+    """The connection's connector, or the bare base class when it cannot be loaded.
+
+    Definitions must load for the sake of the other connections; this one's runs fail and say why.
+    """
+    try:
+        return connector_class(project, name)
+    except ConfigError:
+        return Connector
+
+
 def resolve_connection(project: Project, name: str) -> ResolvedConnection:
     """Fills variables and validates. Raises ConfigError that names what is missing or wrong, and no value."""
     model = project.connections[name]
@@ -124,7 +135,6 @@ def connection_specs(project: Project) -> Iterator[ConnectionSpec]:
             name=name,
             instance=model.instance or name,
             defaults=model.defaults.given(),
-            windowed=connector_class(project, name).windowed,
             lookback_days=model.lookback,
             infer_tables=model.infer_tables,
             renamed_from=model.renamed_from,

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from connectors.config.secrets import expand
 from connectors.errors import ConfigError
+from connectors.registry import connector_names, is_path
 from pipelines.project.model import RESERVED, ConnectionModel, ProjectModel
 
 FILE = "headwater.yaml"
@@ -93,7 +94,7 @@ def read_project(folder: Path) -> Project:
     faults = [(line, text) for line, text in _walk(node, (), lines)]
     model = _validate(data, lines, faults)
     if model is not None:
-        faults += _dangling(model, lines)
+        faults += _dangling(model, lines, folder)
     if faults:
         raise _faults([f"{FILE}:{line}: {text}" for line, text in sorted(set(faults))])
     if model is None:
@@ -161,11 +162,15 @@ def _known_keys(path: tuple[str, ...]) -> list[str]:
     return list(model.model_fields)
 
 
-def _dangling(model: ProjectModel, lines: Mapping[tuple[str, ...], int]) -> Iterator[tuple[int, str]]:
+def _dangling(
+    model: ProjectModel, lines: Mapping[tuple[str, ...], int], folder: Path
+) -> Iterator[tuple[int, str]]:
     for name, connection in model.connections.items():
         path = ("connections", name)
         if name in RESERVED:
             yield _line(lines, path), f"connections.{name}: the name is reserved; choose another"
+        if fault := _unknown_connector(connection.connector, folder):
+            yield _line(lines, (*path, "connector")), fault
         credential = connection.credential
         if isinstance(credential, str) and credential not in model.credentials:
             near = difflib.get_close_matches(credential, model.credentials, 1)
@@ -184,6 +189,20 @@ def _dangling(model: ProjectModel, lines: Mapping[tuple[str, ...], int]) -> Iter
                     _line(lines, ("same_as", str(at))),
                     f"same_as: {end} does not begin with a connection's name and a slash; write connection/id",
                 )
+
+
+def _unknown_connector(connector: str, folder: Path) -> str | None:
+    if is_path(connector):
+        file = folder / Path(connector).expanduser()
+        return (
+            None if file.is_file() else f"there is no file {connector}; a path starts at the project's folder"
+        )
+    known = connector_names()
+    if connector in known:
+        return None
+    near = difflib.get_close_matches(connector, known, 1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+    return f"no connector is named {connector}; {hint}"
 
 
 def _line(lines: Mapping[tuple[str, ...], int], path: tuple[str, ...]) -> int:

@@ -19,8 +19,9 @@ DAY = "2026-11-20"
 class Connection:
     """Collects what a connection declares in one run."""
 
-    def __init__(self, name: str, dialect: str | None = None, **spec: Any) -> None:
+    def __init__(self, name: str, dialect: str | None = None, *, windowed: bool = False, **spec: Any) -> None:
         self.spec = ConnectionSpec(name, **spec)
+        self.windowed = windowed
         self.writer = SnapshotWriter(dialect)
 
     def table(
@@ -75,7 +76,9 @@ class World:
     ) -> SnapshotHeader:
         self.specs[connection.spec.name] = connection.spec
         rows = connection.writer.finish(lambda sql, dialect: compile_sql(sql, dialect).to_bytes(), {})
-        header = SnapshotHeader(connection.spec.name, partition, f"run-{partition}", complete)
+        header = SnapshotHeader(
+            connection.spec.name, partition, f"run-{partition}", complete, windowed=connection.windowed
+        )
         return self.store.snapshots.commit(header, rows, **commit)[0]
 
     def graph(self, partition: str = DAY, **kw: Any) -> LineageGraph:

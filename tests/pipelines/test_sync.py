@@ -165,6 +165,17 @@ def test_several_partitions_are_one_run(tmp_path, monkeypatch):
     assert len({r.id for r in runs}) == 1
 
 
+def test_a_connector_that_cannot_be_loaded_is_its_connections_failure(tmp_path, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    folder = write_project(tmp_path / "project", FILE + "  own:\n    connector: ./own.py\n")
+    (folder / "own.py").write_text("import nothing_of_this_name\n")
+    report = sync(read_project(folder))
+    failed = {o.connection: o.error for o in report.outcomes if o.status == "FAILED"}
+    assert list(failed) == ["own"]
+    assert "own.py:1" in failed["own"]
+    assert open_store(read_project(folder).storage).graph().resources()
+
+
 @pytest.mark.parametrize("name", ["app", "hand"])
 def test_one_connection_can_be_synced_alone(project, name):
     report = sync(project, name)

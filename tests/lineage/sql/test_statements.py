@@ -186,6 +186,34 @@ def test_statements_without_lineage_are_no_errors(sql: str):
     assert (found["in_tables"], found["out_tables"], found["errors"]) == ([], [], [])
 
 
+def test_tsql_needs_no_semicolons():
+    sql = """
+        begin transaction
+        insert into x (a) select a from t
+        update x set b = 1
+        commit
+    """
+    assert tables(sql, "tsql") == (["t"], ["x"])
+    assert "x.a <- t.a" in columns(sql, "tsql")
+
+
+def test_each_target_of_a_conditional_insert_takes_its_own_values():
+    sql = """
+        insert all when a > 1 then into x (p) values (a) else into y (q) values (b)
+        select a, b from t
+    """
+    assert columns(sql, "snowflake") == ["x.p <- t.a", "y.q <- t.b"]
+
+
+def test_a_row_of_columns_is_assigned_by_position():
+    sql = "update x set (p, q) = (select s.a, s.b from s where s.k = x.k)"
+    assert columns(sql, "postgres") == ["x.p <- s.a", "x.q <- s.b"]
+
+
+def test_an_altered_view_is_a_view_made_anew():
+    assert columns("alter view v as select a from t", "tsql") == ["v.a <- t.a"]
+
+
 def test_each_statement_tells_its_own_tables():
     found = analyze("insert into x select a from t; delete from y").to_dict()
     assert [(s["kind"], s["in_tables"], s["out_tables"]) for s in found["statements"]] == [

@@ -153,5 +153,7 @@ def test_a_wrong_configuration_names_its_field(tmp_path):
 
 
 def test_an_unknown_connector_names_the_nearest(tmp_path):
-    with pytest.raises(ConfigError, match="did you mean postgres"):
-        resolved(tmp_path, "{connector: postgers}")
+    text = HEAD + "connections:\n  a: {connector: postgers}\n  b: {connector: ./gone.py}\n"
+    first, second = faults(tmp_path, text)
+    assert first == "headwater.yaml:3: no connector is named postgers; did you mean postgres?"
+    assert second.startswith("headwater.yaml:4: there is no file ./gone.py")
