@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -69,12 +68,6 @@ def run_command(
         (folder / ".stdout").read_bytes(),
         (folder / ".stderr").read_text(errors="replace"),
     )
-
-
-def copy_demo(folder: Path) -> None:
-    """The demo's folder as it is in a fresh clone."""
-    made = shutil.ignore_patterns(".headwater", "data", "__pycache__")
-    shutil.copytree(ROOT / "pipelines" / "demo" / "shop", folder, ignore=made)
 
 
 def succeed(finished: Finished) -> Finished:

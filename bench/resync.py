@@ -6,14 +6,15 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.measure import HEADWATER, Figure, copy_demo, run_command, succeed
+from bench.measure import HEADWATER, Figure, run_command, succeed
+from tests.pipelines.demo.copying import copy_shop
 
 LIMIT_KB = 100
 
 
 def run(folder: Path) -> Iterator[Figure]:
     demo = folder / "demo"
-    copy_demo(demo)
+    copy_shop(demo)
     first, first_export = _sync(demo)
     size = _stored_bytes(demo)
     second, second_export = _sync(demo)

@@ -9,9 +9,10 @@ from statistics import median
 
 import dagster as dg
 
-from bench.measure import DAGSTER, ROOT, Figure, Finished, copy_demo, run_command, succeed
+from bench.measure import DAGSTER, ROOT, Figure, Finished, run_command, succeed
 from lineage import open_store
 from pipelines.metadata import EXTRACT_SECONDS
+from tests.pipelines.demo.copying import copy_shop
 
 TURNS = 5
 LIMIT = 2.0
@@ -32,7 +33,7 @@ defs = dg.Definitions(assets=[nothing], executor=dg.in_process_executor)
 
 def run(folder: Path) -> Iterator[Figure]:
     demo, empty = folder / "demo", folder / "empty"
-    copy_demo(demo)
+    copy_shop(demo)
     empty.mkdir()
     (empty / "empty_project.py").write_text(EMPTY)
     for one in (demo, empty):

@@ -21,7 +21,6 @@ from pipelines.assets.extract import PROCESS_TAG, started
 from pipelines.metadata import PARTITIONS
 
 SILENCE = timedelta(hours=1)  # a started run of another host that says nothing for so long is taken for lost
-MATERIALIZATIONS = 1000
 
 _STATUS = {
     Status.QUEUED: "QUEUED",
@@ -99,28 +98,36 @@ def read_flow_runs(
         if not records:
             break
         cursor = records[-1].dagster_run.run_id
-        oldest = min(record.create_timestamp for record in records).timestamp() - 60
-        facts = {name: _facts(instance, key, oldest) for name, key in wanted.items()}
+        facts = {name: _facts(instance, key, records) for name, key in wanted.items()}
         for record in records:
             found += _of_run(record, wanted, facts)
     return found[:limit]
 
 
-def _facts(instance: dg.DagsterInstance, key: dg.AssetKey, after: float) -> dict[str, dict[str, Any]]:
-    """Of each run since, what it recorded of the connection: facts by partition."""
+def _facts(
+    instance: dg.DagsterInstance, key: dg.AssetKey, records: Sequence[dg.RunRecord]
+) -> dict[str, dict[str, Any]]:
+    """Of each of the runs, what it recorded of the connection: facts by partition.
+
+    Dagster gives materializations by asset, the newest first: reads until all runs were met, or their time is over.
+    """
+    missing = {record.dagster_run.run_id for record in records}
+    oldest = min(record.create_timestamp for record in records).replace(tzinfo=UTC).timestamp() - 60
+    newest = max(record.update_timestamp for record in records).replace(tzinfo=UTC).timestamp() + 60
+    span = dg.AssetRecordsFilter(asset_key=key, after_timestamp=oldest, before_timestamp=newest)
     recorded: dict[str, dict[str, Any]] = {}
     cursor = None
-    while True:
-        page = instance.fetch_materializations(
-            dg.AssetRecordsFilter(asset_key=key, after_timestamp=after), limit=MATERIALIZATIONS, cursor=cursor
-        )
+    while missing:
+        page = instance.fetch_materializations(span, limit=len(records) + 20, cursor=cursor)
         for record in page.records:
             event = record.asset_materialization
             if event and PARTITIONS in event.metadata:
                 recorded.setdefault(record.run_id, {}).update(_json(event.metadata[PARTITIONS].value))
+            missing.discard(record.run_id)
         if not page.has_more:
-            return recorded
+            break
         cursor = page.cursor
+    return recorded
 
 
 def _json(value: Any) -> dict[str, Any]:

@@ -153,21 +153,25 @@ class _StatementBinder:
 
     def _indirect(self, flows: list[Flow], reached: list[list[int]]) -> tuple[Indirect, ...]:
         columns, tables, identifier = self.binder.registry.columns, self.tables, self.program.identifier
-        out: dict[Indirect, None] = {}
+        out: list[Indirect] = []
         for flow, numbers in zip(flows, reached, strict=True):
+            seen: set[tuple[int, int]] = set()  # numbers, because names are slow to compare
             for number in numbers:
                 for clause, ups in self.binder.clauses[number]:
                     for column in ups:
                         table, spelled = columns[column]
+                        if table < 0 or (column, clause) in seen:
+                            continue
+                        seen.add((column, clause))
                         name = identifier(spelled)
-                        if table >= 0 and name.text != "*":
-                            out[Indirect(tables[table], name, CLAUSES[clause], flow.table)] = None
+                        if name.text != "*":
+                            out.append(Indirect(tables[table], name, CLAUSES[clause], flow.table))
             for output in flow.outputs:
                 for up in output.upstreams:
                     for clause_name in up.clauses:
                         if up.table is not None and up.column.text != "*":
-                            out[Indirect(up.table, up.column, clause_name, flow.table, output.name)] = None
-        return tuple(out)
+                            out.append(Indirect(up.table, up.column, clause_name, flow.table, output.name))
+        return tuple(out) if len(flows) <= 1 else tuple(dict.fromkeys(out))
 
     def _ambiguous(self, reached: list[list[int]]) -> tuple[Ambiguous, ...]:
         out: dict[Ambiguous, None] = {}

@@ -62,14 +62,18 @@ class TableColumns:
         """Whether it is certain, and what the column depends on; None when there is no such column."""
         if not self.known:
             return False, {self.registry.number(self.table, key, name): VALUE}
+        return True, self.find_known(key)
+
+    def find_known(self, key: str) -> Ups | None:
+        """The same, of a table that the catalogue knows."""
         if self._stored is None:
             self._stored = columns_by_key(self._names, self._dialect)
         stored = self._stored.get(key)
-        return True, None if stored is None else self._ups_of(stored)
+        return None if stored is None else self._ups.get(stored) or self._ups_of(stored)
 
     def find_path(self, keys: list[str]) -> Ups | None:
         """The field of a struct, where the catalogue lists fields by their whole path."""
-        return self.find(".".join(keys), -1)[1] if self.known else None
+        return self.find_known(".".join(keys)) if self.known else None
 
     def tables(self) -> set[int]:
         return {self.table}

@@ -216,8 +216,11 @@ class Binder:
                 if using is False:
                     continue
                 merged = merged or using is True or any(self.keys[n] == key for n in using)
-            if columns.__class__ is TableColumns and not columns.known:
-                possible.append(source)
+            if columns.__class__ is TableColumns:
+                if not columns.known:
+                    possible.append(source)
+                elif (known := columns.find_known(key)) is not None:
+                    sure.append(known)
                 continue
             certain, found = columns.find(key, name)
             if found is None:
@@ -232,12 +235,10 @@ class Binder:
             if len(sure) == 1:
                 return sure[0]
             return self._give_up(number, name, {table for ups in sure for table in self._tables_of(ups)})
-        if (
-            not sure
-            and self._rows
-            and (whole := next((s for s in sources if s.key == key), None)) is not None
-        ):
-            return self._all_of(whole)
+        if self._rows and not sure:
+            for source in sources:
+                if source.key == key and not self._is_bare_table(source):
+                    return self._all_of(source)
         if sure or (possible and not certain_only):
             if not sure and (len(possible) > 1 and not merged):
                 return self._give_up(number, name, {t for s in possible for t in s.columns.tables()})
@@ -253,6 +254,10 @@ class Binder:
             if source.key == key:  # a source's name stands for its whole row
                 return self._all_of(source)
         return None
+
+    def _is_bare_table(self, source: Source) -> bool:
+        """A table under its own name: there a column of that name is likelier than the row."""
+        return source.table >= 0 and self.keys[self.program.tables[source.table][0]] == source.key
 
     def _tables_of(self, ups: Ups) -> set[int]:
         return {self.registry.columns[column][0] for column in ups} - {-1}
@@ -289,13 +294,18 @@ class Binder:
         resolved: list[Ups | None] = [None] * len(scope.refs)
         aliases: dict[str, Ups] = {}
         items: list[Any] = []
+        keys = self.keys
 
         def look_up(target: int, use_aliases: bool, aliases_first: bool) -> Ups:
             found = resolved[target]
+            if found is not None and not aliases_first:
+                return found
             names = scope.refs[target]
-            alias = aliases.get(self.keys[names[0]]) if use_aliases and aliases else None
-            if alias is not None and (aliases_first or found is None):
-                certain = None if aliases_first else self.find(number, names, certain_only=True)
+            alias = aliases.get(keys[names[0]]) if use_aliases and aliases else None
+            if alias is not None:
+                # A qualifier is a source's name before it is an alias; so is a column that surely exists.
+                sure = aliases_first and len(names) == 1
+                certain = None if sure else self.find(number, names, certain_only=True)
                 return alias if certain is None else certain
             if found is None:
                 found = self.find(number, names)

@@ -60,6 +60,7 @@ _PIECE = re.compile(r"[^;]*;?")
 _FALLBACKS = {"": ("mysql", "tsql", "hive", "clickhouse"), "athena": ("hive",), "spark": ("snowflake",)}
 _FALL_BACK_WITHIN = 200_000  # characters: further into a text a broken statement is only reported
 _NO_SEPARATORS = frozenset({"tsql", "fabric"})
+_MAX_IDLE = 20
 _local = threading.local()
 
 # What falls back on a command is reported as `sql_unsupported`: the library's warning would repeat the text.
@@ -170,7 +171,8 @@ def _parse_or_fall_back(text: str, tokens: list[Any], dialect: str) -> list[Pars
 def _parse_unseparated(text: str, tokens: list[Any], dialect: str, parsed: list[Parsed]) -> list[Parsed]:
     """T-SQL needs no semicolons: where the parser stops at a word that begins a statement, one begins."""
     out: list[Parsed] = []
-    while parsed and parsed[0].tree is None:
+    idle = 0  # pieces in a row without a statement: IF 1 IF 1 ... is parsed to its end at every step
+    while parsed and parsed[0].tree is None and idle < _MAX_IDLE:
         if len(tokens) > 2 and tokens[1].text.upper() in ("TRAN", "TRANSACTION"):
             place: int | None = 2
             head = [Parsed(exp.EndStatement(), tokens[:2])]
@@ -182,6 +184,7 @@ def _parse_unseparated(text: str, tokens: list[Any], dialect: str, parsed: list[
             if place is None:
                 break
             head = _parse(text, tokens[:place], dialect)
+        idle = 0 if any(token.text.upper() in _STARTS for token in tokens[:place]) else idle + 1
         out += head
         tokens = tokens[place:]
         parsed = _parse(text, tokens, dialect)

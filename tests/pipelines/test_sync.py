@@ -197,3 +197,32 @@ def test_secrets_are_nowhere_in_what_is_kept(tmp_path, monkeypatch):
     kept = [file for file in tmp_path.rglob("*") if file.is_file()]
     assert kept
     assert [file for file in kept if secret.encode() in file.read_bytes()] == []
+
+
+LEAKY = """
+from secodadk import Resource, SecodaIntegration
+
+
+class Leaky(SecodaIntegration):
+    def extract(self):
+        print("the key is", self.credentials["api_key"])
+        self.declare_resource(Resource(entity_type="dashboard", databuilder_id="d", title="d"))
+        raise RuntimeError("refused: " + self.credentials["api_key"])
+"""
+
+
+def test_a_script_that_gives_its_credential_away_is_redacted_everywhere(tmp_path, monkeypatch):
+    secret = "s3cr3t-Val-ue"
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LEAKY_KEY", secret)
+    text = FILE + '  leaky:\n    connector: ./leaky.py\n    credential: {api_key: "${LEAKY_KEY}"}\n'
+    folder = write_project(tmp_path / "project", text)
+    (folder / "leaky.py").write_text(LEAKY)
+    report = sync(read_project(folder), "leaky")
+    (outcome,) = report.outcomes
+    assert outcome.status == "FAILED"
+    assert "refused: ****" in outcome.error
+    assert secret not in outcome.error
+    kept = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert [file for file in kept if secret.encode() in file.read_bytes()] == []
+    assert any(b"the key is ****" in file.read_bytes() for file in kept)

@@ -23,6 +23,7 @@ CASES = [
     (None, "select a from t group by a having sum(b) > 1", ["group_by: t.a", "having: t.b"]),
     (None, "select a from t order by b desc", ["order_by: t.b"]),
     (None, "select a as x from t order by x", ["order_by: t.a"]),
+    (None, "select a as t from t order by t.b", ["order_by: t.b"]),
     (None, "select case when a then b else c end as x from t", ["case: t.a -> x"]),
     (None, "select case a when 1 then b end as x from t", ["case: t.a -> x"]),
     (

@@ -110,6 +110,11 @@ def test_clickhouse_names_expressions_and_joins_arrays():
 
 def test_a_tables_name_stands_for_its_row():
     assert columns("select to_json(t) as j from t", "postgres", {"t": ["a", "b"]}) == ["j <- t.a t.b"]
+    assert columns("select to_json(x) as j from t as x", "postgres") == ["j <- t.*"]
+
+
+def test_a_column_may_have_its_tables_name():
+    assert columns("select status from status", "postgres") == ["status <- status.status"]
 
 
 def test_columns_of_all_columns():
