@@ -12,7 +12,9 @@ from pipelines.project import Project
 if TYPE_CHECKING:
     import dagster as dg
 
-_SETTINGS = "# Written once by headwater; yours to change.\ntelemetry:\n  enabled: false\n"
+_SETTINGS = (
+    "# Written once by headwater; yours to change.\ntelemetry:\n  enabled: false\nnux:\n  enabled: false\n"
+)
 
 
 def dagster_home(project: Project) -> Path:

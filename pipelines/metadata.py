@@ -9,11 +9,12 @@ from typing import Any
 
 import dagster as dg
 
-from lineage.store import GraphHeader
+from lineage import LineageGraph
 from pipelines.extract import Outcome
 
 STATUS, ERROR, PARTITIONS = "headwater/status", "headwater/error", "headwater/partitions"
-SECONDS, EXTRACT_SECONDS = "headwater/seconds", "headwater/extract_seconds"
+EXTRACT_SECONDS = "headwater/extract_seconds"
+PREVIEW = 20  # lines of a table in the UI
 
 
 def outcome_facts(outcome: Outcome) -> dict[str, Any]:
@@ -71,21 +72,28 @@ def resource_metadata(outcome: Outcome, storage: str) -> dict[str, Any]:
     }
 
 
-def graph_metadata(
-    header: GraphHeader, storage: str, reasons: Mapping[str, int], picture: str
-) -> dict[str, Any]:
-    """Metadata of `lineage_graph`, with a picture of the connections."""
-    rows = [[name, ", ".join(keys[-3:])] for name, keys in sorted(header.partitions.items())]
-    return {
+def graph_metadata(graph: LineageGraph, storage: str, reasons: Mapping[str, int]) -> dict[str, Any]:
+    """Metadata of `lineage_graph`: counts, what it was made of, what flows where, and what did not resolve."""
+    header = graph.header
+    partitions = [[name, ", ".join(keys[-3:])] for name, keys in sorted(header.partitions.items())]
+    flows = [[start, end, f"{count:,}"] for start, end, count in graph.flows()]
+    shown: dict[str, Any] = {
         "dagster/row_count": header.counts.get("edge", 0),
         "dagster/uri": f"{storage}/graphs",
         "headwater/nodes": header.counts.get("node", 0),
         "headwater/edges": header.counts.get("edge", 0),
         "headwater/unresolved": header.counts.get("unresolved", 0),
-        "headwater/unresolved_by_reason": dg.MetadataValue.json(dict(reasons)),
-        "headwater/made_of": dg.MetadataValue.md(_table(["connection", "partitions"], rows)),
-        "headwater/flows": dg.MetadataValue.md(f"```mermaid\n{picture}\n```"),
+        "headwater/made_of": dg.MetadataValue.md(_table(["connection", "partitions"], partitions)),
+        "headwater/flows": dg.MetadataValue.md(_table(["from", "to", "edges"], flows)),
     }
+    if reasons:
+        counted = [[reason, f"{count:,}"] for reason, count in reasons.items()]
+        first = [[u["reason"], u["counterpart"] or "", u["message"]] for u in graph.unresolved()[:PREVIEW]]
+        shown["headwater/unresolved_by_reason"] = dg.MetadataValue.md(
+            _table(["reason", "references"], counted)
+        )
+        shown["headwater/unresolved_first"] = dg.MetadataValue.md(_table(["reason", "for", "what"], first))
+    return shown
 
 
 def _troubles(outcome: Outcome) -> list[str]:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
-
-from lineage.graph.traverse import LineageGraph
 
 
 def flowchart(resources: Iterable[Mapping[str, Any]], edges: Iterable[Mapping[str, Any]]) -> str:
@@ -32,22 +29,6 @@ def flowchart(resources: Iterable[Mapping[str, Any]], edges: Iterable[Mapping[st
         if edge["from"] in number and edge["to"] in number:
             arrow = "-.->" if edge["kind"] == "indirect" else "-->"
             lines.append(f"  {number[edge['from']]} {arrow} {number[edge['to']]}")
-    return "\n".join(lines)
-
-
-def connections_picture(graph: LineageGraph) -> str:
-    """How much flows between the connections: one box each, arrows with the number of edges."""
-    owner = dict(zip(graph.nodes["key"].to_pylist(), graph.nodes["connection"].to_pylist(), strict=True))
-    rows = graph.edge_rows
-    flows: Counter[tuple[str, str]] = Counter()
-    ends = zip(rows["from_id"].to_pylist(), rows["to_id"].to_pylist(), rows["level"].to_pylist(), strict=True)
-    for start, end, level in ends:
-        if level == "resource" and owner[start] != owner[end]:
-            flows[owner[start], owner[end]] += 1
-    held = Counter(owner.values())
-    number = {name: f"c{at}" for at, name in enumerate(sorted(held))}
-    lines = ["flowchart LR", *(f'  {number[n]}["{n}: {held[n]} resources"]' for n in sorted(held))]
-    lines += [f"  {number[a]} -->|{count}| {number[b]}" for (a, b), count in sorted(flows.items())]
     return "\n".join(lines)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -163,6 +164,14 @@ class LineageGraph:
         return [
             self._unresolved_dict(orjson.loads(body)) for body in self._kind("unresolved")["body"].to_pylist()
         ]
+
+    def flows(self) -> list[tuple[str, str, int]]:
+        """How many edges between tables, charts and the like lead from each connection to each other one."""
+        rows = self.edge_rows.filter(pc.equal(self.edge_rows["level"], "resource"))
+        owner = dict(zip(self.nodes["key"].to_pylist(), self.nodes["connection"].to_pylist(), strict=True))
+        ends = zip(rows["from_id"].to_pylist(), rows["to_id"].to_pylist(), strict=True)
+        counted = Counter((owner[start], owner[end]) for start, end in ends)
+        return [(start, end, count) for (start, end), count in sorted(counted.items()) if start != end]
 
     # -- questions
 

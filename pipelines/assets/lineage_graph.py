@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from lineage.formats.mermaid import connections_picture
 from lineage.graph.build import build_graph
 from lineage.store import Store
 from pipelines.checks import COVERAGE, UNRESOLVED, graph_checks
@@ -46,7 +45,7 @@ def graph_asset(
         reasons = dict(sorted(Counter(entry["reason"] for entry in graph.unresolved()).items()))
         yield dg.MaterializeResult(
             asset_key=keys.graph,
-            metadata=graph_metadata(header, project.storage, reasons, connections_picture(graph)),
+            metadata=graph_metadata(graph, project.storage, reasons),
             check_results=graph_checks(keys.graph, header, reasons),
         )
 

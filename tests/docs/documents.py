@@ -35,7 +35,9 @@ class Block:
 
 def blocks(language: str, document: Path | None = None) -> list[Block]:
     """All blocks of a language, of one document or of all."""
-    return [b for path in DOCUMENTS if document in (None, path) for b in _blocks(path) if b.language == language]
+    return [
+        b for path in DOCUMENTS if document in (None, path) for b in _blocks(path) if b.language == language
+    ]
 
 
 def _blocks(document: Path) -> Iterator[Block]:

@@ -24,7 +24,9 @@ def pairs(cell: str) -> dict[str, str]:
     return dict(code.split("=", 1) for code in codes(cell))
 
 
-def graph_of(world: World, tables: str, defaults: str, dialect: str | None, refer) -> tuple[set[str], list[dict]]:
+def graph_of(
+    world: World, tables: str, defaults: str, dialect: str | None, refer
+) -> tuple[set[str], list[dict]]:
     """What flows into the chart of `bi`, and what did not resolve."""
     warehouse = Connection("warehouse")
     for name, _, columns in (code.rstrip(")").partition("(") for code in codes(tables)):
@@ -35,7 +37,11 @@ def graph_of(world: World, tables: str, defaults: str, dialect: str | None, refe
     world.run(bi)
     graph = world.graph()
     edges = [e for e in graph.edges() if e["to"] == "bi/chart"]
-    found = {f"{e['from'].removeprefix('warehouse/')} {why['matched_by']}" for e in edges for why in e["provenance"]}
+    found = {
+        f"{e['from'].removeprefix('warehouse/')} {why['matched_by']}"
+        for e in edges
+        for why in e["provenance"]
+    }
     return found, graph.unresolved()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import textwrap
 from pathlib import Path
@@ -12,19 +13,23 @@ import yaml
 
 from connectors import DeclaredLineage, Resource
 from connectors.config.secrets import expand
-from connectors.registry import configure, connector_names, load_connector
+from connectors.registry import configure, is_path, load_connector
 from pipelines.project import FILE, read_project
 from tests.docs.documents import DOCUMENTS, Block, blocks
 
 REST = {"partitions": {"every": "day", "start": "2026-11-01"}, "connections": {}}
+ADDRESS = "postgresql://reader:secret@db.example.com/shop"
+VARIABLE = re.compile(r"\$\{(\w+)")
 WITH_PYTHON = sorted({block.document for block in blocks("python")})
 
 
-class Anything(dict[str, str]):
-    """An environment in which every variable is an address of a database."""
+def file_of(block: Block) -> str | None:
+    """The path that the first line of a block of Python names: the block is that file."""
+    head = block.text.partition("\n")[0]
+    return f"./{head.removeprefix('# ')}" if head.startswith("# ") and head.endswith(".py") else None
 
-    def get(self, name, default=None):
-        return "postgresql://reader:secret@db.example.com/shop"
+
+SCRIPTS = {name: block.text for block in blocks("python") if (name := file_of(block))}
 
 
 @pytest.mark.parametrize("block", blocks("yaml"), ids=lambda block: block.where)
@@ -32,14 +37,17 @@ def test_a_piece_of_headwater_yaml_is_valid(block: Block, tmp_path: Path):
     """A piece that is not a whole file gets the parts that every file has."""
     data = yaml.safe_load(block.text)
     (tmp_path / FILE).write_text(block.text if REST.keys() <= data.keys() else yaml.safe_dump(REST | data))
+    for connection in data.get("connections", {}).values():
+        if is_path(connection["connector"]):
+            file = tmp_path / connection["connector"]
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(SCRIPTS.get(connection["connector"], "import secodadk\n"))
     project = read_project(tmp_path)
-    for name, connection in project.connections.items():
-        if connection.connector not in connector_names():
-            assert connection.connector.startswith("./"), name
-            continue
+    environment = dict.fromkeys(VARIABLE.findall(block.text), ADDRESS)
+    for connection in project.connections.values():
         given = connection.credential
         credential = project.model.credentials[given] if isinstance(given, str) else given or {}
-        filled = {key: expand(value, Anything())[0] for key, value in credential.items()}
+        filled = {key: expand(value, environment)[0] for key, value in credential.items()}
         configure(load_connector(connection.connector, tmp_path), connection.config, filled)
 
 
@@ -49,9 +57,8 @@ def test_the_python_of_a_document_runs_from_top_to_bottom(document: Path, home: 
     shutil.copytree(first, home, dirs_exist_ok=True)
     names: dict[str, object] = {"__name__": "snippet"}
     for block in blocks("python", document):
-        head = block.text.partition("\n")[0]
-        if head.startswith("# ") and head.endswith(".py"):
-            file = home / head.removeprefix("# ")
+        if name := file_of(block):
+            file = home / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(block.text)
         if "secodadk" not in block.text:
