@@ -100,7 +100,7 @@ def read_flow_runs(
         cursor = records[-1].dagster_run.run_id
         facts = {name: _facts(instance, key, records) for name, key in wanted.items()}
         for record in records:
-            found += _of_run(record, wanted, facts)
+            found += _of_run(instance, record, wanted, facts)
     return found[:limit]
 
 
@@ -135,13 +135,14 @@ def _json(value: Any) -> dict[str, Any]:
 
 
 def _of_run(
+    instance: dg.DagsterInstance,
     record: dg.RunRecord,
     flows: Mapping[str, dg.AssetKey],
     facts: Mapping[str, Mapping[str, Mapping[str, Any]]],
 ) -> Iterator[FlowRun]:
     run = record.dagster_run
     planned = run.asset_selection
-    status, error = _run_status(record)
+    status, error = _run_status(instance, record)
     for name, key in flows.items():
         mine = facts[name].get(run.run_id, {})
         if mine:
@@ -152,9 +153,9 @@ def _of_run(
                 yield _unrecorded(record, name, partition, status, error)
 
 
-def _run_status(record: dg.RunRecord) -> tuple[str, str | None]:
+def _run_status(instance: dg.DagsterInstance, record: dg.RunRecord) -> tuple[str, str | None]:
     status = _STATUS[record.dagster_run.status]
-    if record.dagster_run.status in _UNDER_WAY and _is_lost(record):
+    if record.dagster_run.status in _UNDER_WAY and _is_lost(instance, record):
         return "FAILED", LOST
     if status == "FAILED":
         reason = record.dagster_run.tags.get("dagster/failure_reason", "")
@@ -162,7 +163,7 @@ def _run_status(record: dg.RunRecord) -> tuple[str, str | None]:
     return status, None
 
 
-def _is_lost(record: dg.RunRecord) -> bool:
+def _is_lost(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
     """Whether nothing runs this any more: its process is gone, or, on another host, nothing was heard for
     long.
     """
@@ -170,8 +171,11 @@ def _is_lost(record: dg.RunRecord) -> bool:
     if host == socket.gethostname():
         pid, _, start = process.partition(":")
         return not _alive(int(pid), start)
-    updated = record.update_timestamp.replace(tzinfo=record.update_timestamp.tzinfo or UTC)
-    return datetime.now(UTC) - updated > SILENCE
+    last = instance.get_records_for_run(record.dagster_run.run_id, limit=1, ascending=False).records
+    heard = record.create_timestamp.replace(tzinfo=UTC).timestamp()
+    if last:
+        heard = max(heard, last[0].event_log_entry.timestamp)
+    return datetime.now(UTC).timestamp() - heard > SILENCE.total_seconds()
 
 
 def _alive(pid: int, start: str) -> bool:

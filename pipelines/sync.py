@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,7 @@ import dagster as dg
 
 from connectors.model import ExtractReport
 from lineage.store import GraphHeader, open_store
-from pipelines.assets.extract import ACCEPT_DROP_TAG, FULL_TAG, PROCESS_TAG, this_process
+from pipelines.assets.extract import ACCEPT_DROP_TAG, FULL_TAG, PROCESS_TAG, process_mark
 from pipelines.extract import FAILED, Listener, Outcome, listeners
 from pipelines.home import dagster_home
 from pipelines.keys import AssetKeys
@@ -65,7 +66,7 @@ def run_sync(
     dagster_home(project)
     keys = AssetKeys()
     selection = [key for name in names for key in keys.of_connection(name)]
-    tags = {PROCESS_TAG: this_process()}
+    tags = {PROCESS_TAG: process_mark(os.getpid())}
     if accept_drop:
         tags[ACCEPT_DROP_TAG] = ",".join(accept_drop)
     if full:

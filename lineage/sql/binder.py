@@ -17,6 +17,7 @@ from lineage.sql.binding import (
     Upstream,
 )
 from lineage.sql.columns import OpenStar, Ups
+from lineage.sql.combine import text_of
 from lineage.sql.lookup import Binder
 from lineage.sql.program import CLAUSES, SCOPE, Program, StatementProgram
 
@@ -102,20 +103,22 @@ class _StatementBinder:
                 star = self._upstreams(self.binder.whole(item))
                 outputs.append(Output(place, Identifier("*"), star, None, True))
                 continue
-            _, name, ups, text = item
+            _, name, ups = item
             if names is not None and place < len(names):
                 name = names[place]
             shown = identifier(name) if name is not None else None
             is_star = shown is not None and shown.text == "*"
-            outputs.append(Output(place, shown, self._upstreams(ups), text, is_star))
+            outputs.append(Output(place, shown, self._upstreams(ups), text_of(ups), is_star))
         return tuple(outputs)
 
     def _upstreams(self, ups: Ups) -> tuple[Upstream, ...]:
         columns, tables, identifier = self.binder.registry.columns, self.tables, self.program.identifier
         return tuple(
             [
-                Upstream(tables[table] if table >= 0 else None, identifier(name), _WAYS[ways])
-                for (table, name), ways in [(columns[column], ways) for column, ways in ups.items()]
+                Upstream(
+                    tables[table] if table >= 0 else None, identifier(name), _WAYS[ways], text_of(ups, column)
+                )
+                for (table, name), ways, column in [(columns[c], ways, c) for c, ways in ups.items()]
             ]
         )
 
@@ -194,7 +197,7 @@ class _StatementBinder:
 
 
 def _all_deps(scope: Any) -> list[list[int]]:
-    deps = [clause[1] for clause in scope.clauses]
+    deps = [clause[1] for clause in scope.clauses if clause[1] is not None]
     for output in scope.outputs:
         if output[0] == -2:
             deps += [replaced[1] for replaced in output[3]]

@@ -13,17 +13,20 @@ class Upstream(NamedTuple):
     """A column that an output depends on. `clauses` holds `case` or `window` when it stands in one.
 
     `table` is None when several tables could give the column: then it is also among the ambiguous ones.
+    `expression` is the text that makes the output of it (in a set operation its branch's), None for a copy.
     """
 
     table: TableName | None
     column: Identifier
     clauses: tuple[str, ...] = ()
+    expression: str | None = None
 
 
 class Output(NamedTuple):
     """One column that a statement's query gives, at its place from 0; a `star` stands for unknown columns.
 
     `name` is the column of `table` that it fills when it fills one; None when the dialect makes a name up.
+    `expression` is its text, through copies of it; in a set operation the first branch's.
     """
 
     position: int
@@ -101,7 +104,7 @@ class StatementBinding:
     def edges(self) -> tuple[ColumnEdge, ...]:
         """Every pair of columns that is certain."""
         return tuple(
-            ColumnEdge(flow.table, out.name, out.position, up.table, up.column, up.clauses, out.expression)
+            ColumnEdge(flow.table, out.name, out.position, up.table, up.column, up.clauses, up.expression)
             for flow in self.flows
             for out in flow.outputs
             for up in out.upstreams

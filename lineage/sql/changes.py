@@ -7,7 +7,7 @@ from typing import Any
 from sqlglot import exp
 
 from lineage.sql.builder import Builder, Frame, Name
-from lineage.sql.expressions import dependencies
+from lineage.sql.expressions import output
 from lineage.sql.program import CLAUSES, SELECT
 from lineage.sql.sources import add_clause, add_join, add_source, parts_key, table_parts
 from lineage.sql.targets import flow_into, own_ctes
@@ -63,7 +63,7 @@ def _set_items(frame: Frame, items: list[Any]) -> None:
             if type(name) is exp.Column:
                 name = name.args["this"]
             if type(name) is exp.Identifier:
-                frame.scope.outputs.append([builder.ident(name), dependencies(frame, value), None])
+                frame.scope.outputs.append(output(frame, builder.ident(name), value))
 
 
 def _values(right: Any, count: int) -> list[Any]:
@@ -184,11 +184,11 @@ def _merge_insert(frame: Frame, then: Any) -> tuple[list[int] | None, bool]:
     names, values = then.args.get("this"), then.args.get("expression")
     if type(values) is exp.Tuple:
         for value in values.args["expressions"]:
-            frame.scope.outputs.append([-1, dependencies(frame, value), None])
+            frame.scope.outputs.append(output(frame, -1, value))
     elif type(values) is exp.Values:
         row = values.args["expressions"][0]
         for value in row.args["expressions"] if type(row) is exp.Tuple else [row]:
-            frame.scope.outputs.append([-1, dependencies(frame, value), None])
+            frame.scope.outputs.append(output(frame, -1, value))
     else:
         _source_star(frame)
         return None, False

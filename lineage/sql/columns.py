@@ -13,6 +13,22 @@ _QUOTES = ('"', "'")  # PIVOT names a column after a literal: 'jan', quotes incl
 Spelled = int | Identifier  # a name's number in the program, or a name from the catalogue
 Ups = dict[int, int]  # column number -> the flags of all the ways it is used
 STAR = Identifier("*")
+
+
+class Computed(Ups):
+    """What an expression depends on, with its text; plain copies of it are the same object.
+
+    In a set operation every branch has its own: `texts` by column, and `text` is that of the first branch.
+    """
+
+    __slots__ = ("text", "texts")
+
+    def __init__(self, ups: Ups, text: str | None, texts: dict[int, str] | None = None) -> None:
+        super().__init__(ups)
+        self.text = text
+        self.texts = texts
+
+
 # Several unknown tables behind one name: told apart by identity, never merged into other dependencies.
 AMBIGUOUS: Ups = {-1: 0}
 
@@ -49,11 +65,11 @@ class TableColumns:
 
     @property
     def items(self) -> list[Any]:
-        """(key, name, ups, text) of each column, or an open star."""
+        """(key, name, ups) of each column, or an open star."""
         if self._items is None:
             if self.known:
                 ups_of = self._ups_of
-                self._items = [(key, Identifier(n), ups_of(n), None) for key, n in self._calling_keys()]
+                self._items = [(key, Identifier(n), ups_of(n)) for key, n in self._calling_keys()]
             else:
                 self._items = [OpenStar((self,))]
         return self._items
@@ -160,7 +176,7 @@ class OpenStar:
 
 
 class ScopeColumns:
-    """The outputs of a scope: items are (key, name or None, ups, text) or an OpenStar."""
+    """The outputs of a scope: items are (key, name or None, ups) or an OpenStar."""
 
     __slots__ = ("by_key", "items", "open_ups", "stars")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lineage.sql.columns import OpenStar, ScopeColumns, Ups
+from lineage.sql.columns import Computed, OpenStar, ScopeColumns, Ups
 from lineage.sql.program import VALUE
 
 
@@ -19,7 +19,25 @@ def merge(parts: list[Ups]) -> Ups:
     out: Ups = {}
     for ups in parts:
         add(out, ups, VALUE)
-    return out
+    texts: dict[int, str] = {}
+    for ups in parts:
+        for column in ups if type(ups) is Computed else ():
+            text = text_of(ups, column)
+            if text is not None:
+                texts.setdefault(column, text)
+    return Computed(out, text_of(parts[0]), texts) if texts else out
+
+
+def text_of(ups: Ups, column: int | None = None) -> str | None:
+    """The expression's text; with a column, that of the branch which depends on it."""
+    if type(ups) is not Computed:
+        return None
+    return ups.text if column is None or ups.texts is None else ups.texts.get(column)
+
+
+def without_text(ups: Ups) -> Ups:
+    """What an expression without a text of its own depends on: the text within is not its own."""
+    return dict(ups) if type(ups) is Computed else ups
 
 
 def join_by_position(parts: list[list[Any]]) -> list[Any]:
@@ -35,7 +53,7 @@ def join_by_position(parts: list[list[Any]]) -> list[Any]:
                 break
             gathered[place].append(item[2])
     return [
-        item if type(item) is OpenStar else (item[0], item[1], merge(ups), item[3])
+        item if type(item) is OpenStar else (item[0], item[1], merge(ups))
         for item, ups in zip(first, gathered, strict=True)
     ]
 
@@ -49,7 +67,7 @@ def join_by_name(parts: list[list[Any]]) -> list[Any]:
                 out.append(item)
             elif item[0] in places:
                 mine = out[places[item[0]]]
-                out[places[item[0]]] = (mine[0], mine[1], merge([mine[2], item[2]]), mine[3])
+                out[places[item[0]]] = (mine[0], mine[1], merge([mine[2], item[2]]))
             else:
                 places[item[0]] = len(out)
                 out.append(item)

@@ -8,54 +8,36 @@ from typing import Any
 from sqlglot.tokenizer_core import TokenType
 
 from lineage.sql.builder import Builder
-from lineage.sql.program import UNION
 
 _OPEN = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
 _CLOSE = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
 _LIST_ENDS = frozenset(
     {TokenType.FROM, TokenType.INTO, TokenType.SEMICOLON, TokenType.UNION, TokenType.WHERE}
 )
-_LIST_HEADS = frozenset({TokenType.DISTINCT, TokenType.ALL})
+_LIST_HEADS = frozenset({TokenType.DISTINCT, TokenType.ALL, TokenType.PERCENT})
 
 
 def excerpt_outputs(builder: Builder, tokens: list[Any], sql: str) -> None:
-    """Give each output that leaves the statement its expression's text."""
-    anchors = builder.anchors
-    if not anchors:
-        return
-    for number in _final_scopes(builder):
-        items: list[tuple[int, int, str]] | None = None
-        for place, output in enumerate(builder.scopes[number].outputs):
-            anchor = anchors.get((number, place))
-            start = anchor.meta.get("start") if anchor is not None else None
-            if start is None:
-                continue
-            if items is None:
-                items = _select_list(tokens, start, sql)
-            found = bisect_right(items, start, key=lambda item: item[0]) - 1
-            if found >= 0 and start <= items[found][1]:
-                name = builder.texts[output[0]].removeprefix('"') if output[0] >= 0 else ""
-                output[2] = _without_alias(tokens, items[found], name)
-    anchors.clear()
-
-
-def _final_scopes(builder: Builder) -> list[int]:
-    """The scopes whose outputs leave the statement, branches of set operations included."""
-    stack = [flow[2] for flow in builder.statement.flows]
-    seen: dict[int, None] = {}
-    while stack:
-        number = stack.pop()
-        if number not in seen:
-            seen[number] = None
-            scope = builder.scopes[number]
-            if scope.kind == UNION:
-                stack += [source[2] for source in scope.sources]
-    return list(seen)
+    """Give each output of the statement's queries its expression's text."""
+    lists: dict[int, list[tuple[int, int, str]]] = {}  # by scope
+    for (number, place), anchor in builder.anchors.items():
+        start = anchor.meta.get("start")
+        if start is None or not sql.startswith(anchor.name, start + bool(anchor.args.get("quoted"))):
+            continue  # made up, or of a query that stands in the statement as a string
+        items = lists.get(number)
+        if items is None:
+            items = lists[number] = _select_list(tokens, start, sql)
+        found = bisect_right(items, start, key=lambda item: item[0]) - 1
+        if found >= 0 and start <= items[found][1]:
+            output = builder.scopes[number].outputs[place]
+            name = builder.texts[output[0]].removeprefix('"') if output[0] >= 0 else ""
+            output[2] = _without_alias(tokens, items[found], name)
+    builder.anchors.clear()
 
 
 def _select_list(tokens: list[Any], start: int, sql: str) -> list[tuple[int, int, str]]:
     """The items of the select list around the token at `start`: where each begins and ends, its text."""
-    at = _select_before(tokens, bisect_left(tokens, start, key=lambda token: token.start))
+    at = _after_head(tokens, _select_before(tokens, bisect_left(tokens, start, key=lambda t: t.start)))
     items: list[tuple[int, int, str]] = []
     depth, first, last = 0, None, None
     for place in range(at, len(tokens)):
@@ -75,7 +57,7 @@ def _select_list(tokens: list[Any], start: int, sql: str) -> list[tuple[int, int
                     items.append((first.start, last.end, sql[first.start : last.end + 1]))
                 first = last = None
                 continue
-            if kind is TokenType.ALIAS or (first is None and kind in _LIST_HEADS):
+            if kind is TokenType.ALIAS:
                 continue
         first = first or token
         if last is None or depth or kind in _CLOSE or tokens[place - 1].token_type is not TokenType.ALIAS:
@@ -109,4 +91,28 @@ def _select_before(tokens: list[Any], at: int) -> int:
             depth -= 1
         elif kind is TokenType.SELECT and depth <= 0:
             return place + 1
+    return len(tokens)
+
+
+def _after_head(tokens: list[Any], at: int) -> int:
+    """Where the first item begins, after DISTINCT, DISTINCT ON (...) or TOP (n) PERCENT."""
+    while at < len(tokens) - 1:
+        kind, after = tokens[at].token_type, tokens[at + 1].token_type
+        if kind in (TokenType.ON, TokenType.TOP) and after is TokenType.L_PAREN:
+            at = _after_brackets(tokens, at + 1)
+        elif kind is TokenType.TOP and after is TokenType.NUMBER:
+            at += 2
+        elif kind in _LIST_HEADS:
+            at += 1
+        else:
+            break
     return at
+
+
+def _after_brackets(tokens: list[Any], at: int) -> int:
+    depth = 0
+    for place in range(at, len(tokens)):
+        depth += (tokens[place].token_type in _OPEN) - (tokens[place].token_type in _CLOSE)
+        if depth == 0:
+            return place + 1
+    return len(tokens)

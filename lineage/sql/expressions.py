@@ -7,7 +7,7 @@ from typing import Any
 from sqlglot import exp
 
 from lineage.sql.builder import Frame, column_parts
-from lineage.sql.program import CASE, VALUE, WINDOW
+from lineage.sql.program import CASE, COPY, VALUE, WINDOW
 
 _ATOMS = frozenset({str, bool, int, float, type(None)})
 _SKIP, _COLUMN, _QUERY, _SPECIAL = 1, 2, 3, 4
@@ -59,6 +59,23 @@ def dependencies(frame: Frame, node: Any) -> list[int]:
     return distinct(deps)
 
 
+def output(frame: Frame, name: int, node: Any) -> list[Any]:
+    """The output, under this name, that an expression gives. Its text is not known yet, but for a copy."""
+    deps = dependencies(frame, node)
+    return [name, deps, COPY if _is_copy(frame, node, deps) else None]
+
+
+def _is_copy(frame: Frame, node: Any, deps: list[int]) -> bool:
+    """A column by its name, which stands for no expression."""
+    if type(node) is not exp.Column or type(node.args["this"]) is not exp.Identifier:
+        return False
+    if len(deps) != 2 or deps[1] < 0:
+        return False
+    return not frame.builder.odd_names or frame.scope.refs[deps[1]][-1] == frame.builder.ident(
+        node.args["this"]
+    )
+
+
 def distinct(deps: list[int]) -> list[int]:
     if len(deps) <= 2:
         return deps
@@ -93,6 +110,7 @@ def _is_no_column(frame: Frame, node: Any, how: int, deps: list[int], bound: fro
         return False
     if key in builder.scalars:
         collect(frame, builder.scalars[key], how, deps, bound)
+        frame.anchor = node.args["this"]
         return True
     return key in builder.pseudo_columns
 

@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lineage.sql.columns import AMBIGUOUS, STAR, OpenStar, Registry, ScopeColumns, Source, TableColumns, Ups
-from lineage.sql.combine import add, differ, join_by_name, join_by_position, merge
+from lineage.sql.columns import (
+    AMBIGUOUS,
+    STAR,
+    Computed,
+    OpenStar,
+    Registry,
+    ScopeColumns,
+    Source,
+    TableColumns,
+    Ups,
+)
+from lineage.sql.combine import add, differ, join_by_name, join_by_position, merge, without_text
 from lineage.sql.dialects import keys_of_names, names_rows, reuses_aliases
 from lineage.sql.program import (
     ANY_QUALIFIER,
     BY_NAME,
     CLAUSES,
+    COPY,
     RECURSIVE,
     TABLE,
     UNION,
@@ -119,14 +130,14 @@ class Binder:
             if type(item) is OpenStar:
                 rest = [self.whole(item)] * (len(aliases) - place)
                 pairs = zip(aliases[place:], rest, strict=True)
-                items += [(self.keys[alias], alias, ups, None) for alias, ups in pairs]
+                items += [(self.keys[alias], alias, ups) for alias, ups in pairs]
                 break
             if place < len(aliases):
-                item = (self.keys[aliases[place]], aliases[place], item[2], item[3])
+                item = (self.keys[aliases[place]], aliases[place], item[2])
             items.append(item)
         open_ups = getattr(columns, "open_ups", None)
         if open_ups is not None and len(items) < len(aliases):
-            items += [(self.keys[a], a, open_ups, None) for a in aliases[len(items) :]]
+            items += [(self.keys[a], a, open_ups) for a in aliases[len(items) :]]
         return ScopeColumns(items, open_ups)
 
     def whole(self, star: OpenStar) -> Ups:
@@ -188,8 +199,11 @@ class Binder:
         return all(self.keys[a] == self.keys[b] for a, b in zip(given, own, strict=False))
 
     def _all_of(self, source: Source) -> Ups:
+        return self._all_ups(source.columns.items)
+
+    def _all_ups(self, items: list[Any]) -> Ups:
         ups: Ups = {}
-        for item in source.columns.items:
+        for item in items:
             for column in self.whole(item) if type(item) is OpenStar else item[2]:
                 ups[column] = VALUE
         return ups
@@ -315,25 +329,34 @@ class Binder:
                 resolved[target] = found
             return found
 
+        places: list[int] = []  # where the items of each output begin
         for output in scope.outputs:
+            places.append(len(items))
             if output[0] == -2:
                 items += expand(self, number, output, look_up)
                 continue
             ups = self.gather(output[1], look_up, self._reuses, False)
-            name = output[0]
+            name, _, text = output
+            if text != COPY:
+                ups = Computed(ups, text) if text else without_text(ups)
             if name < 0:
-                items.append((f"?{len(items)}", None, ups, output[2]))
+                items.append((f"?{len(items)}", None, ups))
                 continue
             key = self.keys[name]
-            items.append((key, name, ups, output[2]))
+            items.append((key, name, ups))
             aliases.setdefault(key, ups)
         open_ups = None
         if scope.open_deps is not None:
-            open_ups = self.gather(scope.open_deps, look_up, False, False)
+            open_ups = without_text(self.gather(scope.open_deps, look_up, False, False))
         self.results[number] = ScopeColumns(items, open_ups)
         found_clauses = self.clauses[number]
         found_clauses.clear()
-        for clause, deps in scope.clauses:
+        for clause, deps, *grouped in scope.clauses:
+            if deps is None:
+                places.append(len(items))
+                grouping = [item for place in grouped[0] for item in items[places[place] : places[place + 1]]]
+                found_clauses.append((clause, self._all_ups(grouping)))
+                continue
             use = clause == _ORDER or self._reuses or clause in _ALIASES_ALWAYS
             found_clauses.append((clause, self.gather(deps, look_up, use, clause == _ORDER)))
 

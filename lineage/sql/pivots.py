@@ -144,7 +144,7 @@ def add_match_recognize(frame: Frame, node: Any, source: Any) -> None:
         outputs.append([-2, [], [], [], []])
     else:
         for item in args.get("partition_by") or ():
-            outputs.append([builder.name(item.name), dependencies(inner, item), None])
+            outputs.append(output(inner, builder.name(item.name), item))
     for measure in args.get("measures") or ():
         item = measure.args["this"] if type(measure) is exp.MatchRecognizeMeasure else measure
         outputs.append([builder.name(item.alias_or_name), dependencies(inner, item), None])

@@ -16,7 +16,7 @@ import orjson
 
 from lineage.names import Identifier, TableName
 
-FORMAT = 1  # raise it when the meaning of anything below changes: cached programs are then compiled anew
+FORMAT = 2  # raise it when the meaning of anything below changes: cached programs are then compiled anew
 
 # Flags of a dependency: how the column stands in the expression.
 VALUE, CASE, WINDOW = 1, 2, 4
@@ -28,6 +28,8 @@ ANY_QUALIFIER, RECURSIVE, BY_NAME = 1, 2, 4
 # Kinds of source.
 TABLE, SCOPE = 0, 1
 
+COPY = ""  # in the place of an output's text: a column as it is
+
 CLAUSES = ("where", "join", "group_by", "having", "order_by", "window", "qualify", "case")
 
 
@@ -36,9 +38,9 @@ class Scope:
     """One query block.
 
     sources: [alias name or -1, TABLE | SCOPE, its number, column aliases or None, USING names | True | None]
-    outputs: [name or -1, dependencies, text] or, for a star,
+    outputs: [name or -1, dependencies, text | COPY | None] or, for a star,
              [-2, qualifier names, except names, [[name, dependencies]], [[old, new]]]
-    clauses: [index in CLAUSES, dependencies]
+    clauses: [index in CLAUSES, dependencies] or, for GROUP BY ALL, [index, None, places of outputs]
     open_deps: what every column that is not among the outputs depends on, or None when there are no others
     """
 

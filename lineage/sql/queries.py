@@ -8,9 +8,9 @@ from sqlglot import exp
 
 from lineage.sql.builder import Builder, Ctes, Frame, column_parts
 from lineage.sql.dialects import recursion_is_implicit
-from lineage.sql.expressions import collect, dependencies, distinct
+from lineage.sql.expressions import collect, dependencies, distinct, output
 from lineage.sql.pivots import add_match_recognize, compile_pivot_statement
-from lineage.sql.program import BY_NAME, CLAUSES, RECURSIVE, SCOPE, SELECT, UNION, VALUE
+from lineage.sql.program import BY_NAME, CLAUSES, COPY, RECURSIVE, SCOPE, SELECT, UNION, VALUE
 from lineage.sql.sources import add_clause, add_join, add_source
 
 SET_OPERATIONS = frozenset({exp.Union, exp.Except, exp.Intersect})
@@ -111,6 +111,8 @@ def _compile_select(builder: Builder, node: Any, parent: int, ctes: Ctes) -> int
         part = args.get(name)
         if part is None:
             continue
+        if clause == GROUP and part.args.get("all"):
+            frame.scope.clauses.append([GROUP, None, _plain_places(args["expressions"])])
         if clause in (ORDER, GROUP):
             _add_positional(frame, clause, _clause_items(part))
         else:
@@ -128,6 +130,22 @@ def _clause_items(part: Any) -> list[Any]:
     for value in part.args.values():
         items += value if type(value) is list else [value]
     return [item for item in items if isinstance(item, exp.Expr)]
+
+
+def _plain_places(items: list[Any]) -> list[int]:
+    """What GROUP BY ALL groups by: the places of the items without an aggregate or window function."""
+    return [place for place, item in enumerate(items) if not _aggregates(item)]
+
+
+def _aggregates(node: Any) -> bool:
+    stack = [node]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, (exp.AggFunc, exp.Window)):
+            return True
+        if not isinstance(one, exp.Query):
+            stack += one.iter_expressions()
+    return False
 
 
 def _add_positional(frame: Frame, clause: int, items: list[Any]) -> None:
@@ -176,13 +194,14 @@ def add_output(frame: Frame, node: Any) -> None:
     else:
         name, value = _own_name(builder, node), node
     frame.anchor = None
-    deps = dependencies(frame, value)
+    made = output(frame, name, value)
+    deps = made[1]
     if name < 0 and kind is exp.Subquery and len(deps) == 2 and deps[1] < 0:
         inner = builder.scopes[~deps[1]].outputs
-        name = inner[0][0] if inner and inner[0][0] >= 0 else -1
-    if frame.anchor is not None:
+        made[0] = inner[0][0] if inner and inner[0][0] >= 0 else -1
+    if frame.anchor is not None and made[2] != COPY:
         builder.anchors[frame.number, len(outputs)] = frame.anchor
-    outputs.append([name, deps, None])
+    outputs.append(made)
 
 
 def _own_name(builder: Builder, node: Any) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineage.names import Identifier
 from lineage.sql.columns import STAR, OpenStar, Source, Ups
-from lineage.sql.combine import merge
+from lineage.sql.combine import merge, without_text
 
 if TYPE_CHECKING:
     from lineage.sql.lookup import Binder
@@ -24,17 +24,19 @@ def expand(binder: Binder, number: int, star: list[Any], look_up: Callable[..., 
             at = binder.program.scopes[at].parent
         if not chosen:  # the fields of a struct
             ups = binder.find(number, qualifier) or {}
-            return [("*", STAR, ups, None)]
+            return [("*", STAR, ups)]
         items = list(chosen[0].columns.items)
         if not items and getattr(chosen[0].columns, "open_ups", None):
-            items = [("*", STAR, chosen[0].columns.open_ups, None)]
+            items = [("*", STAR, chosen[0].columns.open_ups)]
     else:
         items = _joined_items(binder, [s for s in sources if s.using is not False])
     if not (except_names or replace or rename):
         return items
     keys = binder.keys
     dropped = frozenset(keys[name] for name in except_names)
-    replaced = {keys[name]: binder.gather(deps, look_up, False, False) for name, deps in replace}
+    replaced = {
+        keys[name]: without_text(binder.gather(deps, look_up, False, False)) for name, deps in replace
+    }
     renamed = {keys[old]: new for old, new in rename}
     out: list[Any] = []
     for item in items:
@@ -43,15 +45,15 @@ def expand(binder: Binder, number: int, star: list[Any], look_up: Callable[..., 
                 keys[new]: (old, Identifier(old)) for old, new in renamed.items()
             }
             gone = dropped | frozenset(replaced) | frozenset(renamed)
-            out += [(key, Identifier(key), ups, None) for key, ups in replaced.items()]
+            out += [(key, Identifier(key), ups) for key, ups in replaced.items()]
             out.append(item.without(gone, back))
         elif item[0] in dropped:
             continue
         elif item[0] in replaced:
-            out.append((item[0], item[1], replaced[item[0]], None))
+            out.append((item[0], item[1], replaced[item[0]]))
         elif item[0] in renamed:
             new = renamed[item[0]]
-            out.append((keys[new], new, item[2], None))
+            out.append((keys[new], new, item[2]))
         else:
             out.append(item)
     return out
@@ -74,7 +76,7 @@ def _joined_items(binder: Binder, sources: list[Source]) -> list[Any]:
                 elif item[0] in shared and item[0] in have:
                     place = have[item[0]]
                     old = items[place]
-                    items[place] = (old[0], old[1], merge([old[2], item[2]]), old[3])
+                    items[place] = (old[0], old[1], merge([old[2], item[2]]))
                 else:
                     rest.append(item)
             own = rest
@@ -85,5 +87,5 @@ def _joined_items(binder: Binder, sources: list[Source]) -> list[Any]:
 def _items_of(source: Source) -> list[Any]:
     items: list[Any] = source.columns.items
     if not items and getattr(source.columns, "open_ups", None):
-        return [("*", STAR, source.columns.open_ups, None)]
+        return [("*", STAR, source.columns.open_ups)]
     return items

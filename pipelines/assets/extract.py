@@ -1,5 +1,6 @@
 """A connection as assets: what it gave, and the run that gave it."""
 
+import multiprocessing
 import os
 import socket
 from collections.abc import Iterator
@@ -76,7 +77,7 @@ def connection_asset(
 def _run(
     context: dg.AssetExecutionContext, project: Project, store: Store, name: str, parts: TimePartitions
 ) -> list[Outcome]:
-    mark_process(context.instance, context.run)
+    mark_process(context)
     record = context.instance.get_run_record_by_id(context.run.run_id)
     created = record.create_timestamp if record else datetime.now(UTC)
     accepted = context.run.tags.get(ACCEPT_DROP_TAG, "").split(",")
@@ -92,17 +93,24 @@ def _run(
     ]
 
 
-def mark_process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
-    """Notes which process runs this, so that a run whose process is gone can be told from one that is
-    running.
+def mark_process(context: dg.AssetExecutionContext) -> None:
+    """Notes which process runs this, so that a run whose process is gone can be told from one that is running.
+
+    Executors other than Dagster's two local ones spread over hosts: of their runs no process is noted.
     """
-    if PROCESS_TAG not in run.tags:
-        instance.add_run_tags(run.run_id, {PROCESS_TAG: this_process()})
+    if PROCESS_TAG in context.run.tags:
+        return
+    executor = context.job_def.executor_def.name
+    parent = multiprocessing.parent_process()
+    if executor == dg.in_process_executor.name:
+        context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: process_mark(os.getpid())})
+    elif executor == dg.multiprocess_executor.name and parent is not None and parent.pid:
+        context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: process_mark(parent.pid)})
 
 
-def this_process() -> str:
-    """This process's mark: host, process id, and its start (in clock ticks, to tell a number used again)."""
-    return f"{socket.gethostname()}:{os.getpid()}:{started(os.getpid())}"
+def process_mark(pid: int) -> str:
+    """A process of this host: its host, id, and start (in clock ticks, to tell a number that is used again)."""
+    return f"{socket.gethostname()}:{pid}:{started(pid)}"
 
 
 def started(pid: int) -> str:

@@ -33,8 +33,8 @@ def command(
     """
     from lineage.sql import analyze
 
-    text = sys.stdin.read() if file == "-" else _read(file)
     known = _schemas(schemas) if schemas else None
+    text = sys.stdin.read() if file == "-" else _read(file)
     found = analyze(
         text, dialect, default_database=default_database, default_schema=default_schema, schemas=known
     ).to_dict()

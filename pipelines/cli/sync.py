@@ -88,21 +88,23 @@ def _configuration_faults(project: Project, names: Sequence[str]) -> list[str]:
 def _partitions(project: Project, partition: str | None, backfill: str | None) -> list[str]:
     from datetime import UTC, datetime
 
+    from connectors.errors import RunError
     from pipelines.partitions import key_at, keys_between, partitions_definition
 
     if partition and backfill:
         raise click.UsageError("--partition and --backfill exclude each other")
     parts = partitions_definition(project.model.partitions)
-    if backfill:
-        first, found, last = backfill.partition("..")
-        if not found:
-            raise click.UsageError("--backfill wants two partitions, such as 2026-11-01..2026-11-07")
-        keys = keys_between(parts, first, last)
-        if not keys:
-            raise click.UsageError(f"{last} is before {first}")
-        return keys
-    key = partition or key_at(project.model.partitions, datetime.now(UTC))
-    return keys_between(parts, key, key)
+    now = key_at(project.model.partitions, datetime.now(UTC))
+    first, found, last = (backfill or "").partition("..")
+    if backfill and not found:
+        raise click.UsageError("--backfill wants two partitions, such as 2026-11-01..2026-11-07")
+    try:
+        keys = keys_between(parts, first or partition or now, last or partition or now)
+    except RunError as error:
+        raise click.UsageError(str(error)) from None
+    if not keys:
+        raise click.UsageError(f"{last} is before {first}")
+    return keys
 
 
 @dataclass

@@ -93,8 +93,7 @@ def read_project(folder: Path) -> Project:
     lines: dict[tuple[str, ...], int] = {}
     faults = [(line, text) for line, text in _walk(node, (), lines)]
     model = _validate(data, lines, faults)
-    if model is not None:
-        faults += _dangling(model, lines, folder)
+    faults += _dangling(data, lines, folder)
     if faults:
         raise _faults([f"{FILE}:{line}: {text}" for line, text in sorted(set(faults))])
     if model is None:
@@ -163,32 +162,44 @@ def _known_keys(path: tuple[str, ...]) -> list[str]:
 
 
 def _dangling(
-    model: ProjectModel, lines: Mapping[tuple[str, ...], int], folder: Path
+    data: Mapping[str, Any], lines: Mapping[tuple[str, ...], int], folder: Path
 ) -> Iterator[tuple[int, str]]:
-    for name, connection in model.connections.items():
-        path = ("connections", name)
+    """Names that lead nowhere. Reads the file as it stands: what is wrong elsewhere in it hides none of them."""
+    connections, credentials = (_mapping(data.get(name)) for name in ("connections", "credentials"))
+    for name, given in connections.items():
+        connection, path = _mapping(given), ("connections", str(name))
         if name in RESERVED:
             yield _line(lines, path), f"connections.{name}: the name is reserved; choose another"
-        if fault := _unknown_connector(connection.connector, folder):
+        connector = connection.get("connector")
+        if isinstance(connector, str) and (fault := _unknown_connector(connector, folder)):
             yield _line(lines, (*path, "connector")), fault
-        credential = connection.credential
-        if isinstance(credential, str) and credential not in model.credentials:
-            near = difflib.get_close_matches(credential, model.credentials, 1)
+        credential = connection.get("credential")
+        if isinstance(credential, str) and credential not in credentials:
+            near = difflib.get_close_matches(credential, map(str, credentials), 1)
             hint = f"did you mean {near[0]}?" if near else "add it under credentials"
             yield _line(lines, (*path, "credential")), f"no credential is named {credential}; {hint}"
-        if connection.renamed_from in model.connections:
+        renamed = connection.get("renamed_from")
+        if isinstance(renamed, str) and renamed in connections:
             line = _line(lines, (*path, "renamed_from"))
-            yield (
-                line,
-                f"connections.{name}.renamed_from names {connection.renamed_from}, which is still a connection",
-            )
-    for at, (describer, owner) in enumerate(model.same_as):
-        for end in (describer, owner):
-            if end.partition("/")[0] not in model.connections:
+            yield line, f"connections.{name}.renamed_from names {renamed}, which is still a connection"
+    yield from _dangling_pairs(data.get("same_as"), connections, lines)
+
+
+def _dangling_pairs(
+    pairs: Any, connections: Mapping[str, Any], lines: Mapping[tuple[str, ...], int]
+) -> Iterator[tuple[int, str]]:
+    for at, pair in enumerate(pairs if isinstance(pairs, list) else ()):
+        for end in pair if isinstance(pair, list) else ():
+            if isinstance(end, str) and end.partition("/")[0] not in connections:
                 yield (
                     _line(lines, ("same_as", str(at))),
                     f"same_as: {end} does not begin with a connection's name and a slash; write connection/id",
                 )
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """The value where it is a mapping; that it is none is a fault found elsewhere."""
+    return value if isinstance(value, dict) else {}
 
 
 def _unknown_connector(connector: str, folder: Path) -> str | None:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 ConnectionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]
-RESERVED = frozenset({"datasets", "sinks", "graph"})
+RESERVED = frozenset({"datasets", "sinks"})
 
 
 class Section(BaseModel):

@@ -22,7 +22,7 @@ def test_links_lead_to_documents_and_headings_that_exist(document):
 
 def test_every_page_of_docs_is_named_in_the_readme():
     linked = {(ROOT / link.partition("#")[0]).resolve() for link in links(ROOT / "README.md")}
-    pages = {page for page in (ROOT / "docs").glob("*.md")}
+    pages = set((ROOT / "docs").glob("*.md"))
     assert pages <= linked
 
 

@@ -16,6 +16,7 @@ from connectors.hosts.secoda import SecodaScript
 from connectors.http import HttpPolicy
 from connectors.registry import connector_names, load_connector
 from lineage import open_store
+from pipelines import load_project
 from pipelines.project.model import ConnectionModel, Defaults, Partitions, ProjectModel
 from tests.docs.documents import ROOT, blocks, section, table
 
@@ -103,3 +104,13 @@ def test_every_error_of_a_source_is_named_where_connectors_are_written():
 def test_every_reason_is_explained():
     rows = table(section(LINEAGE, "What did not resolve"))
     assert {row[0].strip("`") for row in rows} == REASONS
+
+
+def test_every_name_that_dagster_shows_is_in_the_page_on_running_it(first):
+    page = (ROOT / "docs" / "operations.md").read_text()
+    defs = load_project(first)
+    named = [sensor.name for sensor in defs.sensors or ()]
+    named += [schedule.name for schedule in defs.schedules or ()]
+    named += [check.name for check in defs.resolve_asset_graph().asset_check_keys]
+    named += [job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")]
+    assert [name for name in named if f"`{name}`" not in page] == []

@@ -34,7 +34,7 @@ def test_every_fault_at_once_each_with_its_line(tmp_path):
         "    connector: jsonl\n"
     )
     found = faults(tmp_path, text)
-    assert [fault.split(":")[1] for fault in found] == ["2", "3", "8", "9", "10"]
+    assert [fault.split(":")[1] for fault in found] == ["2", "3", "7", "8", "9", "10"]
     assert all(fault.startswith("headwater.yaml:") for fault in found)
     joined = "\n".join(found)
     assert "did you mean connections?" in joined
