@@ -59,7 +59,7 @@ def run(folder: Path) -> Iterator[Figure]:
 def _broken(demo: Path) -> Iterator[Figure]:
     """One connection broken: the command fails, everything else is stored, the graph is new."""
     before = open_store(demo / ".headwater").graphs.newest()
-    (demo / "dbt" / "target").rename(demo / "dbt" / "gone")
+    (demo / "catalog").rename(demo / "gone")
     finished = _materialize(demo, "pipelines.definitions")
     after = open_store(demo / ".headwater").graphs.newest()
     new = after is not None and before is not None and after.run_id != before.run_id
@@ -75,6 +75,9 @@ def _materialize(folder: Path, module: str) -> Finished:
         "DAGSTER_HOME": str(folder / "home"),
         "HEADWATER_PROJECT": str(folder),
         "PYTHONPATH": f"{ROOT}:{folder}",
+        # As on a user's machine: what was imported once is not compiled again.
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPYCACHEPREFIX": str(folder.parent / "bytecode"),
     }
     return run_command(arguments, folder, environment)
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from connectors.model.naming import dotted
 
-__all__ = ["Identifier", "TableName", "dotted", "folds", "stored"]
+__all__ = ["Identifier", "TableName", "dotted", "folds", "is_path", "stored"]
 
 # What an unquoted identifier becomes when its dialect stores it. Not listed: as written.
 _LOWER = frozenset(
@@ -49,3 +49,8 @@ def stored(name: Identifier, dialect: str | None) -> str:
 def folds(name: Identifier, dialect: str | None) -> bool:
     """Whether the identifier may also match a name that differs from it in case only."""
     return not name.quoted and dialect not in _CASE_SENSITIVE
+
+
+def is_path(text: object) -> bool:
+    """Whether a text that stands where a table's name may stand names a file, a folder or a stage."""
+    return isinstance(text, str) and ("://" in text or text[:1] in ("/", "@"))

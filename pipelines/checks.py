@@ -7,6 +7,7 @@ import dagster as dg
 
 from lineage.store import GraphHeader
 from pipelines.extract import FAILED, Outcome
+from pipelines.keys import AssetKeys
 from pipelines.metadata import ERROR, STATUS
 from pipelines.partitions import TimePartitions
 
@@ -14,11 +15,11 @@ SYNCED, COMPLETE, DROP = "synced", "complete", "resource_drop"
 UNRESOLVED, COVERAGE = "unresolved_references", "sql_coverage"
 
 
-def synced_check(flow_runs: Sequence[dg.AssetKey], parts: TimePartitions) -> dg.AssetChecksDefinition:
+def synced_check(names: Sequence[str], parts: TimePartitions, keys: AssetKeys) -> dg.AssetChecksDefinition:
     """One step over all connections that fails the run when one of them failed in it."""
-    specs = [dg.AssetCheckSpec(SYNCED, asset=key, partitions_def=parts) for key in flow_runs]
+    specs = [dg.AssetCheckSpec(SYNCED, asset=keys.flow_run(name), partitions_def=parts) for name in names]
 
-    @dg.multi_asset_check(name="synced_connections", specs=specs, can_subset=True)
+    @dg.multi_asset_check(name=keys.name("synced_connections"), specs=specs, can_subset=True)
     def synced(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         failed = {}
         errors = _errors_of_run(context.instance, context.run.run_id)

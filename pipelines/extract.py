@@ -139,7 +139,9 @@ def _extract(
             f"{report.failed} refused, the first: {first.location}: {first.cause}",
             hint="mend them, or set on_error: record",
         )
-    rows = writer.finish(_compile, _programs(store, name))
+    # Programs of earlier runs may hold literals: where those are not to be stored, none is used again.
+    known = _programs(store, name) if model.store_sql == "full" and writer.queries else {}
+    rows = writer.finish(_COMPILE[model.store_sql], known)
     header = SnapshotHeader(
         connection=name,
         partition=window.key,
@@ -181,6 +183,18 @@ def _compile(sql: str, dialect: str | None) -> bytes:
     return compile_sql(sql, dialect).to_bytes()
 
 
+def _compile_masked(sql: str, dialect: str | None) -> bytes:
+    from lineage.sql import compile_sql
+
+    return compile_sql(sql, dialect).without_literals(keep=True).to_bytes()
+
+
+def _compile_bare(sql: str, dialect: str | None) -> bytes:
+    from lineage.sql import compile_sql
+
+    return compile_sql(sql, dialect).without_literals(keep=False).to_bytes()
+
+
 def _programs(store: Store, name: str) -> Mapping[str, bytes]:
     """Programs compiled by earlier runs, those of another version of the engine left out."""
     from lineage.sql.program import is_current
@@ -194,6 +208,11 @@ def _masked(sql: str, dialect: str | None) -> str | None:
     return mask_literals(sql, dialect)
 
 
+_COMPILE: Mapping[str, Callable[[str, str | None], bytes]] = {
+    "full": _compile,
+    "masked": _compile_masked,
+    "none": _compile_bare,
+}
 _KEEP_SQL: Mapping[str, Callable[[str, str | None], str | None]] = {
     "full": lambda sql, _: sql,
     "masked": _masked,

@@ -29,5 +29,9 @@ class AssetKeys:
         """Both keys of a connection."""
         return self.resources(connection), self.flow_run(connection)
 
+    def name(self, text: str) -> str:
+        """A name for a schedule, sensor, job or step: behind the prefix, so that several projects can be merged."""
+        return f"{self.prefix}_{text}" if self.prefix else text
+
     def _key(self, *parts: str) -> dg.AssetKey:
         return dg.AssetKey([*([self.prefix] if self.prefix else []), *parts])

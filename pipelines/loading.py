@@ -32,35 +32,42 @@ def load_project(path: str | os.PathLike[str], prefix: str | None = None) -> dg.
     return build_definitions(read_project(find_project(path)), prefix)
 
 
-def build_definitions(project: Project, prefix: str | None = None) -> dg.Definitions:
-    """Assets, checks, schedules and sensors of a project."""
+def build_definitions(
+    project: Project, prefix: str | None = None, *, executor: str | None = None
+) -> dg.Definitions:
+    """Assets, checks, schedules and sensors of a project.
+
+    The executor is the one that the project's file names, else the one given, else left to whom this is merged into.
+    """
     with warnings.catch_warnings():
         # What we use of Dagster beyond its stable surface is pinned and tested here; users need not be told.
         warnings.simplefilter("ignore", dg.BetaWarning)
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        return _definitions(project, AssetKeys(prefix))
+        return _definitions(project, AssetKeys(prefix), project.model.executor or executor)
 
 
-def _definitions(project: Project, keys: AssetKeys) -> dg.Definitions:
+_EXECUTORS = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
+
+
+def _definitions(project: Project, keys: AssetKeys, executor: str | None) -> dg.Definitions:
     store = open_store(project.storage, project.storage_options)
     parts = partitions_definition(project.model.partitions)
     names = list(project.connections)
     changing = [name for name in names if offers_fingerprint(project, name)]
     schedules = [connection_schedule(project, store, name, parts, keys) for name in names]
-    multiprocess = project.model.executor == "multiprocess"
     return dg.Definitions(
         assets=[
             *(connection_asset(project, store, name, parts, keys) for name in names),
             graph_asset(project, store, parts, keys),
         ],
-        asset_checks=[synced_check([keys.flow_run(name) for name in names], parts)] if names else [],
-        schedules=[*(s for s in schedules if s), maintenance_schedule(project, store)],
+        asset_checks=[synced_check(names, parts, keys)] if names else [],
+        schedules=[*(s for s in schedules if s), maintenance_schedule(project, store, keys)],
         sensors=[
-            run_status_sensor(),
+            run_status_sensor(keys),
             graph_sensor(keys),
             *([source_changed_sensor(project, changing, keys)] if changing else []),
         ],
-        executor=dg.multiprocess_executor if multiprocess else dg.in_process_executor,
+        executor=_EXECUTORS[executor] if executor else None,
     )
 
 
@@ -75,4 +82,4 @@ def load_default() -> dg.Definitions:
         folder = DEMO
     if not os.environ.get("DAGSTER_HOME"):
         log.warning("DAGSTER_HOME is not set: assets will be stored, but the run will not be recorded")
-    return build_definitions(read_project(folder))
+    return build_definitions(read_project(folder), executor="in_process")

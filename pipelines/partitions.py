@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -17,8 +17,6 @@ TimePartitions = dg.DailyPartitionsDefinition | dg.HourlyPartitionsDefinition
 def partitions_definition(model: Partitions) -> TimePartitions:
     """Days or hours from the project's start on, the one under way included."""
     start = model.start
-    if not isinstance(start, datetime):
-        start = datetime.combine(start, time())
     start = start.replace(tzinfo=ZoneInfo(model.timezone)) if start.tzinfo is None else start
     if model.every == "hour":
         return dg.HourlyPartitionsDefinition(start_date=start, timezone=model.timezone, end_offset=1)

@@ -26,7 +26,7 @@ def connection_schedule(
     target = dg.AssetSelection.assets(*keys.of_connection(name))
 
     @dg.schedule(
-        name=f"{name}_schedule",
+        name=keys.name(f"{name}_schedule"),
         target=target,
         cron_schedule=cron,
         execution_timezone=project.model.partitions.timezone,
@@ -52,23 +52,27 @@ def unclosed(store: Store, name: str, parts: TimePartitions, today: str, lookbac
     return [k for k in keys if window_of(parts, k).start >= oldest][-MAX_UNCLOSED:]
 
 
-def maintenance_schedule(project: Project, store: Store) -> dg.ScheduleDefinition:
+def maintenance_schedule(project: Project, store: Store, keys: AssetKeys) -> dg.ScheduleDefinition:
     """`maintenance_schedule` runs the job `maintenance` every night. It is no asset: `--select '*'` leaves
     it out.
     """
 
-    @dg.op(name="maintain_store")
+    @dg.op(name=keys.name("maintain_store"))
     def maintain_store(context: dg.OpExecutionContext) -> None:
         today = datetime.now(UTC).date()
         report = maintain(store, keep_days=project.model.keep_days, today=today)
         context.log.info("maintenance: %s", report)
 
-    @dg.job(name="maintenance", description="Removes old partitions, compacts, cleans the store's logs.")
+    @dg.job(
+        name=keys.name("maintenance"),
+        description="Removes old partitions, compacts, cleans the store's logs.",
+    )
     def maintenance() -> None:
         maintain_store()
 
     return dg.ScheduleDefinition(
-        name="maintenance_schedule",
+        name=keys.name("maintenance_schedule"),
+        default_status=dg.DefaultScheduleStatus.RUNNING,
         job=maintenance,
         cron_schedule="30 3 * * *",
         execution_timezone=project.model.partitions.timezone,

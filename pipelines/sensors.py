@@ -27,7 +27,7 @@ def source_changed_sensor(project: Project, names: Sequence[str], keys: AssetKey
     watched = [key for name in names for key in keys.of_connection(name)]
 
     @dg.sensor(
-        name="source_changed_sensor",
+        name=keys.name("source_changed_sensor"),
         target=dg.AssetSelection.assets(*watched),
         minimum_interval_seconds=60,
         description="Syncs connections whose source has changed.",
@@ -67,10 +67,10 @@ def _fingerprint(project: Project, name: str) -> str | None:
         connector.context.http.close()
 
 
-def run_status_sensor() -> dg.SensorDefinition:
+def run_status_sensor(keys: AssetKeys) -> dg.SensorDefinition:
     """`run_status`: says in the daemon's log which run failed, and why."""
 
-    @dg.run_failure_sensor(name="run_status", description="Logs runs that failed.")
+    @dg.run_failure_sensor(name=keys.name("run_status"), description="Logs runs that failed.")
     def run_status(context: dg.RunFailureSensorContext) -> None:
         run = context.dagster_run
         partition = run.tags.get("dagster/partition", "")
@@ -84,7 +84,7 @@ def run_status_sensor() -> dg.SensorDefinition:
 def graph_sensor(keys: AssetKeys) -> dg.AutomationConditionSensorDefinition:
     """Evaluates the graph's automation condition where the daemon runs; on from the start."""
     return dg.AutomationConditionSensorDefinition(
-        "lineage_graph_automation",
+        keys.name("lineage_graph_automation"),
         target=dg.AssetSelection.assets(keys.graph),
         default_status=dg.DefaultSensorStatus.RUNNING,
     )

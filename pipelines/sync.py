@@ -79,7 +79,7 @@ def run_sync(
     listeners.extend(added)
     try:
         with dg.DagsterInstance.get() as instance:
-            job = build_definitions(project).resolve_implicit_global_asset_job_def()
+            job = build_definitions(project, executor="in_process").resolve_implicit_global_asset_job_def()
             result = job.execute_in_process(
                 instance=instance,
                 partition_key=partitions[0] if len(partitions) == 1 else None,

@@ -39,6 +39,7 @@ class SecodaScript(Connector):
     """Runs a Secoda integration as it is, isolated. `script` is its file, from the project's folder on."""
 
     kinds: ClassVar[frozenset[str]] = frozenset({"secoda"})
+    default_endpoints = ()
     merges_credential: ClassVar[bool] = False  # the script's own, whatever their names
 
     class Config(ConnectorConfig):

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import duckdb
 import pyarrow as pa
 
-from lineage.names import Identifier, TableName, folds, stored
+from lineage.names import Identifier, TableName, folds, is_path, stored
 from lineage.resolve import PARTS
-from lineage.sql import Binding, Output, Program, bind, compile_sql
+from lineage.sql import Binding, Output, Program, bind
 from lineage.sql.program import is_current
 
 
@@ -120,9 +120,9 @@ class Uses:
             SELECT key, any_value(program), any_value(sql), any_value(dialect)
             FROM fact WHERE kind = 'query' GROUP BY key ORDER BY key
         """).fetchall():
-            # Programs of another version of the engine are compiled anew, where the text was kept.
-            current = is_current(program)
-            self._programs[key] = Program.from_bytes(program) if current else compile_sql(sql or "", dialect)
+            self._programs[key] = (
+                Program.from_bytes(program) if is_current(program) else _compile(sql, dialect)
+            )
         for name, *defaults in self._db.execute("""
             SELECT connection, default_instance, default_database, default_schema FROM connection
         """).fetchall():
@@ -136,18 +136,16 @@ class Uses:
 
     def parts(self, use: Use, name: TableName) -> tuple[Any, ...]:
         """For each part of the name its text and whether it folds; absent ones are filled from the defaults of the
-        declaration, then of the connection.
+        declaration, then of the connection; those of a path are not.
         """
         dialect = self.program(use).dialect
         instance, database, schema = self._defaults[use.connection]
-        filled = (
-            (name.instance, instance),
-            (name.database, use.default_database or database),
-            (name.schema, use.default_schema or schema),
-            (name.table, None),
-        )
+        defaults = (instance, use.default_database or database, use.default_schema or schema, None)
+        if is_path(name.table.text):  # of a file or stage: it lies in no schema
+            defaults = (None, None, None, None)
+        written_parts = (name.instance, name.database, name.schema, name.table)
         parts: list[Any] = []
-        for written, default in filled:
+        for written, default in zip(written_parts, defaults, strict=True):
             parts += [stored(written, dialect), folds(written, dialect)] if written else [default, True]
         return tuple(parts)
 
@@ -208,3 +206,10 @@ class Uses:
         if table is None or found is None:
             return None
         return found[0], found[1] if table[1] == "exact" else table[1]
+
+
+def _compile(sql: str | None, dialect: str | None) -> Program:
+    """A program anew, where the stored one is of another version of the engine and the text was kept."""
+    from lineage.sql import compile_sql  # the parser takes 0.2 s to load, and is rarely needed here
+
+    return compile_sql(sql or "", dialect)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lineage.names import Identifier, TableName
+from lineage.names import Identifier, TableName, is_path
 from lineage.sql.binder import bind
 from lineage.sql.binding import Binding, Indirect, Output, StatementBinding
-from lineage.sql.commands import is_path
 from lineage.sql.compile import compile_sql
 from lineage.sql.program import Program
 

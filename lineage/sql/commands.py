@@ -84,8 +84,3 @@ def names(text: str) -> list[Name]:
         quoted = part[0] in '"`['
         out.append((part[1:-1].replace('""', '"') if quoted else part, quoted))
     return out
-
-
-def is_path(text: Any) -> bool:
-    """Whether a string names a file rather than a table."""
-    return isinstance(text, str) and ("://" in text or text[:1] in ("/", "@"))

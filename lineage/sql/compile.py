@@ -11,6 +11,7 @@ from lineage.sql.builder import Builder
 from lineage.sql.commands import command_text
 from lineage.sql.dialects import sqlglot_name
 from lineage.sql.excerpts import excerpt_outputs
+from lineage.sql.messages import in_words
 from lineage.sql.moves import Unsupported
 from lineage.sql.parsing import Parsed, parse_query, parse_text
 from lineage.sql.program import Program, SqlError, StatementProgram, _Body
@@ -100,7 +101,7 @@ def compile_sql(sql: str, dialect: str | None = None) -> Program:
 def _compile_one(builder: Builder, parsed: Parsed, index: int, sql: str) -> SqlError | None:
     builder.statement = StatementProgram("unknown")
     if parsed.tree is None:
-        return SqlError(index, parsed.message, parsed.line, parsed.column, parsed.reason)
+        return SqlError(index, in_words(parsed.message), parsed.line, parsed.column, parsed.reason)
     first = parsed.tokens[0] if parsed.tokens else None
     line, column = (first.line, max(first.col - len(first.text) + 1, 1)) if first else (None, None)
     if isinstance(parsed.tree, exp.Command):
@@ -111,13 +112,13 @@ def _compile_one(builder: Builder, parsed: Parsed, index: int, sql: str) -> SqlE
     try:
         compile_statement(builder, parsed.tree)
     except Unsupported as error:
-        return SqlError(index, str(error), line, column, "sql_unsupported")
+        return SqlError(index, in_words(str(error)), line, column, "sql_unsupported")
     except ParseError as error:  # of a query that stands in the statement as a string
-        return SqlError(index, str(error).split("\n", 1)[0], line, column, "sql_parse_error")
+        return SqlError(index, in_words(str(error)), line, column, "sql_parse_error")
     except RecursionError:
         return SqlError(index, "nested too deep to be compiled", line, column, "sql_budget")
     except Exception as error:  # noqa: BLE001 - a tree of a shape nobody foresaw must not hurt the other statements
-        message = f"not understood ({type(error).__name__}: {error})"
+        message = f"not understood ({type(error).__name__})"
         return SqlError(index, message, line, column, "sql_unsupported")
     if parsed.explained or builder.statement.kind == "explain":
         builder.statement.kind = "explain"

@@ -95,12 +95,12 @@ def _select_before(tokens: list[Any], at: int) -> int:
 
 
 def _after_head(tokens: list[Any], at: int) -> int:
-    """Where the first item begins, after DISTINCT, DISTINCT ON (...) or TOP (n) PERCENT."""
+    """Where the first item begins, after DISTINCT, DISTINCT ON (...) or TOP (n) PERCENT WITH TIES."""
     while at < len(tokens) - 1:
         kind, after = tokens[at].token_type, tokens[at + 1].token_type
         if kind in (TokenType.ON, TokenType.TOP) and after is TokenType.L_PAREN:
             at = _after_brackets(tokens, at + 1)
-        elif kind is TokenType.TOP and after is TokenType.NUMBER:
+        elif (kind is TokenType.TOP and after is TokenType.NUMBER) or kind is TokenType.WITH:
             at += 2
         elif kind in _LIST_HEADS:
             at += 1

@@ -6,8 +6,9 @@ from typing import Any
 
 from sqlglot import exp
 
+from lineage.names import is_path
 from lineage.sql.builder import Builder, Frame, Name
-from lineage.sql.commands import Inner, Moves, Renames, Unload, command_text, is_path, read_command
+from lineage.sql.commands import Inner, Moves, Renames, Unload, command_text, read_command
 from lineage.sql.program import SELECT, TABLE, StatementProgram
 from lineage.sql.queries import compile_query
 from lineage.sql.sources import parts_key, table_parts

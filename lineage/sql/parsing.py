@@ -53,7 +53,6 @@ _CONTROL = frozenset(
         "SET",
     }
 )
-_ANSI = re.compile(r"\x1b\[\d*m")
 _BLANK = re.compile(r"[^\r\n]")
 _PIECE = re.compile(r"[^;]*;?")
 # Who else may read what a dialect's own parser cannot. Text of an unknown dialect may be any of these.
@@ -271,13 +270,13 @@ def _column(token: Any) -> int:
 
 def _parse_error(tokens: list[Any], error: ParseError, explained: bool) -> Parsed:
     detail = error.errors[0] if error.errors else {}
-    message = str(detail.get("description") or error).split("<Token", 1)[0].strip()
+    message = str(detail.get("description") or error)
     line, column = detail.get("line"), detail.get("col")
     if not line or "SENTINEL" in str(detail.get("description")):
         line, column = tokens[-1].line, tokens[-1].col + 1
     elif column:
         column = max(int(column) - len(str(detail.get("highlight") or "")) + 1, 1)
-    return Parsed(None, tokens, explained, _ANSI.sub("", message), line, column)
+    return Parsed(None, tokens, explained, message, line, column)
 
 
 class _Tools:

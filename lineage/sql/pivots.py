@@ -7,7 +7,7 @@ from typing import Any
 from sqlglot import exp
 
 from lineage.sql.builder import Builder, Ctes, Frame
-from lineage.sql.expressions import collect, dependencies, distinct
+from lineage.sql.expressions import collect, dependencies, distinct, output
 from lineage.sql.program import CLAUSES, SCOPE, SELECT, VALUE
 
 
@@ -66,7 +66,7 @@ def _pivot(frame: Frame, pivot: Any) -> None:
     group = args.get("group")
     if group is not None:
         for item in group.args.get("expressions") or ():
-            frame.scope.outputs.append([builder.name(item.name), dependencies(frame, item), None])
+            frame.scope.outputs.append(output(frame, builder.name(item.name), item))
     else:
         frame.scope.outputs.append(_star(frame, used))
     names = args.get("columns") or ()

@@ -8,13 +8,15 @@ its *dependencies* are flat lists `[flags, target, flags, target, ...]` where a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import orjson
 
 from lineage.names import Identifier, TableName
+from lineage.sql.masking import mask_literals
+from lineage.sql.messages import without_text
 
 FORMAT = 2  # raise it when the meaning of anything below changes: cached programs are then compiled anew
 
@@ -152,6 +154,23 @@ class Program:
         if found is None:
             found = self._identifiers[name] = _identifier(self.names[name])
         return found
+
+    def without_literals(self, *, keep: bool) -> Program:
+        """The same program with `?` for each literal in the outputs' texts, or, unless `keep`, without texts.
+
+        No error message quotes the text any more. Names stay, those that the text writes as strings included.
+        """
+        scopes = [
+            replace(scope, outputs=[self._masked(o, keep) for o in scope.outputs]) for scope in self.scopes
+        ]
+        errors = tuple(replace(e, message=without_text(e.message, e.reason)) for e in self.errors)
+        body = _Body(self.names, self.tables, scopes, self.order, self.statements)
+        return Program(self.dialect, body, errors)
+
+    def _masked(self, output: list[Any], keep: bool) -> list[Any]:
+        if output[0] == -2 or not output[2]:
+            return output
+        return [*output[:2], mask_literals(output[2], self.dialect) if keep else None]
 
     def to_bytes(self) -> bytes:
         """A compact form to store."""

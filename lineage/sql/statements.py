@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlglot import exp
 
+from lineage.names import is_path
 from lineage.sql.builder import Builder, Ctes, Frame
 from lineage.sql.changes import compile_delete, compile_merge, compile_update
-from lineage.sql.commands import is_path
 from lineage.sql.moves import (
     compile_alter,
     compile_command,

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlglot import exp
 
+from lineage.names import is_path
 from lineage.sql.builder import Builder, Ctes, Name
-from lineage.sql.commands import is_path
 from lineage.sql.program import SELECT, UNION
 from lineage.sql.queries import SET_OPERATIONS, add_ctes
 from lineage.sql.sources import is_local, parts_key, table_parts

@@ -73,8 +73,9 @@ class Graphs:
         return [GraphHeader(**orjson.loads(h["header"])) for h in self.table.headers()]
 
     def newest(self, as_of: str | None = None) -> GraphHeader | None:
-        """The newest graph, or the newest at or before a partition."""
-        return next((h for h in reversed(self.headers()) if as_of is None or h.partition <= as_of), None)
+        """The newest graph, or the newest at or before a partition; a day stands for its last hour."""
+        headers = reversed(self.headers())
+        return next((h for h in headers if as_of is None or h.partition[: len(as_of)] <= as_of), None)
 
     def rows(self, header: GraphHeader) -> pa.Table:
         """The graph's rows, in the order of kind and key."""

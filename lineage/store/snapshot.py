@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -123,17 +124,22 @@ class SnapshotWriter:
     def finish(self, compile_sql: Callable[[str, str | None], bytes], known: Mapping[str, bytes]) -> pa.Table:
         """All rows, distinct and in a stable order, with each query's compiled program.
 
-        `known` are programs compiled before, by query key: those texts are not compiled again.
+        `known` are programs compiled before, by query key: those texts are not compiled again. A resource's
+        definition that is one of the queries is stored as that query's text is.
         """
         self._flush()
         queries = []
+        stored: dict[str, str | None] = {}
         for key, (sql, dialect) in self.queries.items():
             program = known.get(key) or compile_sql(sql, dialect)
-            text = self._keep_sql(sql, dialect)
+            text = stored[sql] = self._keep_sql(sql, dialect)
             digest = _digest(orjson.dumps([key, text]), program)
             row = {"kind": "query", "key": key, "digest": digest, "sql": text, "dialect": dialect}
             queries.append(row | {"program": program})
-        rows = pa.concat_tables([*self._tables, pa.Table.from_pylist(queries, schema=ROWS)])
+        declared = self._tables
+        if any(text != sql for sql, text in stored.items()):
+            declared = [_with_definitions(table, stored) for table in declared]
+        rows = pa.concat_tables([*declared, pa.Table.from_pylist(queries, schema=ROWS)])
         return distinct(rows)
 
     def _end(self, reference: Any) -> dict[str, Any]:
@@ -149,9 +155,7 @@ class SnapshotWriter:
 
     def _query(self, sql: str, dialect: str | None) -> dict[str, Any]:
         dialect = dialect or self._dialect
-        key = hashlib.blake2b(
-            f"{dialect or ''}\0{sql}".encode("utf-8", "surrogatepass"), digest_size=16
-        ).hexdigest()
+        key = _query_key(sql, dialect)
         self.queries[key] = (sql, dialect)
         return {"query": key}
 
@@ -192,13 +196,19 @@ class Snapshots:
         ]
 
     def programs(self, connection: str) -> dict[str, bytes]:
-        """The compiled programs in the connection's newest snapshot, by query key."""
+        """The compiled programs in the connection's newest snapshot, by query key; those whose text was stored
+        in full, as only they hold all that compiling the text again would give.
+        """
         newest = self.headers(connection)[-1:]
         if not newest:
             return {}
         rows = self.table.rows([(connection, newest[0].content)])
         kept = rows.filter(pa.compute.equal(rows["kind"], "query"))
-        return dict(zip(kept["key"].to_pylist(), kept["program"].to_pylist(), strict=True))
+        return {
+            row["key"]: row["program"]
+            for row in kept.select(["key", "sql", "dialect", "program"]).to_pylist()
+            if row["sql"] is not None and _query_key(row["sql"], row["dialect"]) == row["key"]
+        }
 
     def state(self, connection: str, partition: str) -> dict[str, Any]:
         """What the connection's newest complete run, at or before the partition, left to go on from."""
@@ -257,9 +267,15 @@ class Snapshots:
         return distinct(pa.concat_tables([below, rows]))
 
 
+@cache
+def _engine() -> duckdb.DuckDBPyConnection:
+    """The process's own DuckDB, in memory: it takes 20 ms to make, and every commit wants one."""
+    return duckdb.connect()
+
+
 def distinct(rows: pa.Table) -> pa.Table:
     """Of each kind and key the last row, in the order of kind and key."""
-    with duckdb.connect() as engine:
+    with _engine().cursor() as engine:
         numbered = rows.append_column("seq", pa.array(range(rows.num_rows), pa.int64()))
         engine.register("numbered", numbered)
         query = """
@@ -277,6 +293,29 @@ def content_hash(rows: pa.Table) -> str:
         for chunk in rows[name].chunks:
             state.update("\0".join(chunk.to_pylist()).encode("utf-8", "surrogatepass"))
     return state.hexdigest()
+
+
+def _query_key(sql: str, dialect: str | None) -> str:
+    text = f"{dialect or ''}\0{sql}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
+
+
+def _with_definitions(table: pa.Table, stored: Mapping[str, str | None]) -> pa.Table:
+    """The rows with each resource's definition as `stored` has it; definitions it does not have stay."""
+    bodies, digests = table["body"].to_pylist(), table["digest"].to_pylist()
+    kinds = table["kind"].to_pylist()
+    for place, body in enumerate(bodies):
+        if kinds[place] != "resource" or '"definition":' not in body:
+            continue
+        fields = orjson.loads(body)
+        if fields.get("definition") not in stored:
+            continue
+        fields["definition"] = stored[fields["definition"]]
+        kept = orjson.dumps({name: value for name, value in fields.items() if value is not None})
+        bodies[place], digests[place] = kept.decode(), _digest(kept)
+    for name, values in (("body", bodies), ("digest", digests)):
+        table = table.set_column(table.schema.get_field_index(name), name, pa.array(values, pa.string()))
+    return table
 
 
 def _digest(*parts: bytes) -> str:

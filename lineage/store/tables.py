@@ -118,9 +118,11 @@ class ContentTable:
             stored = any(h["scope"] == scope and h["content"] == change.content for h in known)
             self._put(table, scope, key, change, with_rows=not stored)
             # Maintenance may have removed a content between our look and our commit.
-            if stored and not _holds(self.delta(), scope, change.content):
-                self._put(self.delta(), scope, key, change, with_rows=True)
-                return True
+            if stored:
+                table.update_incremental()
+                if not _holds(table, scope, change.content):
+                    self._put(table, scope, key, change, with_rows=True)
+                    return True
             return not stored
 
         return self.commit(attempt)

@@ -48,14 +48,14 @@ def connection_asset(
     ]
 
     @dg.multi_asset(
-        name=f"extract_{name}",
+        name=keys.name(f"extract_{name}"),
         specs=specs,
         can_subset=True,
         check_specs=[
             dg.AssetCheckSpec(check, asset=flow_run, partitions_def=parts) for check in (COMPLETE, DROP)
         ],
         backfill_policy=dg.BackfillPolicy.single_run(),
-        pool=f"connection_{name}",
+        pool=keys.name(f"connection_{name}"),
     )
     def extract(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         outcomes = _run(context, project, store, name, parts)
@@ -77,8 +77,11 @@ def connection_asset(
 def _run(
     context: dg.AssetExecutionContext, project: Project, store: Store, name: str, parts: TimePartitions
 ) -> list[Outcome]:
-    mark_process(context)
     record = context.instance.get_run_record_by_id(context.run.run_id)
+    if (
+        record is None or PROCESS_TAG not in record.dagster_run.tags
+    ):  # the context's tags are the run's first ones
+        mark_process(context)
     created = record.create_timestamp if record else datetime.now(UTC)
     accepted = context.run.tags.get(ACCEPT_DROP_TAG, "").split(",")
     run = RunInfo(

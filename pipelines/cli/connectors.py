@@ -50,7 +50,7 @@ def command(name: str | None, as_json: bool) -> int:
     for column in ("field", "type", "default", "help"):
         table.add_column(column)
     for field in form_fields(found[name].Config):
-        default = "required" if field.required else "secret" if field.secret else str(field.default)
+        default = "required" if field.required else "" if field.default is None else str(field.default)
         table.add_row(field.name, field.type, escape(default), escape(field.help or ""))
     console.print(table)
     return 0

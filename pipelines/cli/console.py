@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -47,3 +48,19 @@ def project_of(ctx: click.Context) -> Project:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def _partition_key(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(r"\d{4}-\d{2}-\d{2}(-\d{2}:00)?", value):
+        raise click.BadParameter(
+            f"{value} is not a partition; write 2026-11-20, or 2026-11-20-15:00 of hourly ones"
+        )
+    return value
+
+
+as_of_option = click.option(
+    "--as-of",
+    metavar="KEY",
+    callback=_partition_key,
+    help="In the newest graph at or before this partition.",
+)

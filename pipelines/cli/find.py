@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import click
 
-from pipelines.cli.console import json_option, out, out_json, project_of, rich_console
+from pipelines.cli.console import as_of_option, json_option, out, out_json, project_of, rich_console
 
 
 @click.command("find")
 @click.argument("words", nargs=-1, required=True)
 @click.option("--limit", default=50, show_default=True, help="At most so many.")
-@click.option("--as-of", metavar="KEY", help="In the graph of this partition.")
+@as_of_option
 @json_option
 @click.pass_context
 def command(ctx: click.Context, words: Sequence[str], limit: int, as_of: str | None, as_json: bool) -> int:
@@ -35,7 +35,12 @@ def command(ctx: click.Context, words: Sequence[str], limit: int, as_of: str | N
     for column in ("id", "kind", "description"):
         table.add_column(column, no_wrap=column != "description")
     for one in found:
-        kind = str(one.get("native_type") or one["entity_type"])
-        table.add_row(escape(one["id"]), escape(kind), escape(str(one.get("description") or "")))
+        native = one.get("native_type")
+        kind = (
+            f"{one['entity_type']} ({native})"
+            if native not in (None, one["entity_type"])
+            else one["entity_type"]
+        )
+        table.add_row(escape(one["id"]), escape(str(kind)), escape(str(one.get("description") or "")))
     rich_console().print(table)
     return 0

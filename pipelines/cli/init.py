@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ _FILES = {
     "headwater.yaml": """\
 # What headwater reads. Every key is described in docs/project.md; `headwater connectors` lists what can be
 # connected.
-name: {name}
+name: "{name}"
 partitions: {{every: day, start: {start}, timezone: UTC}}
 
 # Secrets come from the environment, or are named here and used by several connections:
@@ -64,17 +65,23 @@ def command(folder: str) -> int:
     from datetime import UTC, datetime
 
     target = Path(folder)
-    there = [name for name in _FILES if (target / name).exists()]
+    there = [name for name in _FILES if (target / name).exists() and name != ".gitignore"]
     if there:
         raise click.UsageError(f"{target} has {', '.join(there)} already, and nothing is overwritten")
+    from lineage import open_store
+
+    open_store(target.absolute() / ".headwater")  # refuses a path that the store cannot have
     start = datetime.now(UTC).date().replace(day=1)
     name = "".join(c if c.isalnum() else "_" for c in target.absolute().name) or "project"
     for path, text in _FILES.items():
         file = target / path
+        if file.exists():
+            out(f"{file} is left as it is; add .headwater/ to it")
+            continue
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text.format(name=name, start=start), encoding="utf-8")
     out(
-        f"a project is in {target}; next:\n\n  cd {target}\n  headwater sync\n"
+        f"a project is in {target}; next:\n\n  cd {shlex.quote(str(target))}\n  headwater sync\n"
         "  headwater lineage upstream revenue --columns"
     )
     return 0

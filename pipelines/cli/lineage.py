@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipelines.cli.console import json_option, out, out_json, project_of, rich_console
+from pipelines.cli.console import as_of_option, json_option, out, out_json, project_of, rich_console
 
 if TYPE_CHECKING:
     from rich.tree import Tree
 
     from lineage.graph.traverse import Direction, LineageGraph, Neighbourhood
 
-as_of_option = click.option("--as-of", metavar="KEY", help="In the newest graph at or before this partition.")
 MAX_LINES = 500  # of a tree; a wider one is cut, and says so
 
 

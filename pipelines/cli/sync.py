@@ -59,7 +59,7 @@ def command(
     if as_json:
         out_json(_as_json(report))
     else:
-        _summary(project, report)
+        _summary(report, told=faults)
     return 0 if report.ok else 1
 
 
@@ -165,7 +165,7 @@ class _Progress:
         return table
 
 
-def _summary(project: Project, report: SyncReport) -> None:
+def _summary(report: SyncReport, told: Sequence[str]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -181,7 +181,7 @@ def _summary(project: Project, report: SyncReport) -> None:
     console = rich_console()
     console.print(table)
     for outcome in report.outcomes:
-        for note in _notes(outcome):
+        for note in [note for note in _notes(outcome) if note not in told]:
             console.print(f"[{_COLORS[outcome.status]}]{outcome.connection}[/]: {escape(note)}")
     if report.error:
         err(f"lineage_graph: {report.error}")

@@ -76,10 +76,13 @@ def resolve_connection(project: Project, name: str) -> ResolvedConnection:
     credentials = filled(credential, secret=True)
     config = filled(model.config, secret=False)
     http = filled(
-        {"endpoints": model.endpoints, "transport": model.transport, **model.http},
+        {"endpoints": _endpoints(model.endpoints, cls), "transport": model.transport, **model.http},
         secret=False,
     )
     where = project.where("connections", name)
+    if clash := sorted({"endpoints", "transport"} & set(model.http)):
+        named = " and ".join(clash)
+        raise ConfigError(f"{where}: connection {name}: {named} stands under http; write it beside http")
     if missing:
         names = ", ".join(sorted(set(missing)))
         raise ConfigError(f"{where}: connection {name} needs {names}", hint="set it in the environment")
@@ -91,6 +94,12 @@ def resolve_connection(project: Project, name: str) -> ResolvedConnection:
         raise ConfigError(redact(f"{where}: connection {name}: {error.message}"), hint=error.hint) from None
     redact.add(*secrets_of(valid))
     return ResolvedConnection(name, cls, valid, {k: str(v) for k, v in credentials.items()}, policy, redact)
+
+
+def _endpoints(given: list[str] | None, cls: type[Connector]) -> list[str] | None:
+    if given is not None or cls.default_endpoints is None:
+        return given
+    return list(cls.default_endpoints)
 
 
 def _policy(settings: Mapping[str, Any]) -> HttpPolicy:

@@ -146,6 +146,8 @@ def _message(fault: Any, path: tuple[str, ...]) -> str:
         return (
             f"{where} is not a name: it begins with a small letter and has small letters, digits and _ only"
         )
+    if kind in ("dict_type", "model_type"):
+        return f"{where} is empty or no mapping; write keys and values below it"
     said = str(fault["msg"]).removeprefix("Value error, ")
     return f"{where}: {said[0].lower()}{said[1:]}"
 
@@ -182,6 +184,10 @@ def _dangling(
         if isinstance(renamed, str) and renamed in connections:
             line = _line(lines, (*path, "renamed_from"))
             yield line, f"connections.{name}.renamed_from names {renamed}, which is still a connection"
+    options = _mapping(data.get("storage_options")).values()
+    for part, text in (("storage", data.get("storage")), *(("storage_options", text) for text in options)):
+        for missing in expand(text, os.environ)[1] if isinstance(text, str) else ():
+            yield _line(lines, (part,)), f"{part} needs {missing}; set it in the environment"
     yield from _dangling_pairs(data.get("same_as"), connections, lines)
 
 

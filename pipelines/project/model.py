@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -22,7 +22,7 @@ class Partitions(Section):
     """The project's one partition definition: days or hours from `start` on, in a time zone."""
 
     every: Literal["day", "hour"] = "day"
-    start: date | datetime
+    start: datetime
     timezone: str = "UTC"
 
     @field_validator("timezone")
@@ -89,7 +89,7 @@ class ProjectModel(Section):
     storage_options: dict[str, str] = Field(default_factory=dict)
     partitions: Partitions
     keep_days: int | None = Field(default=None, ge=1)
-    executor: Literal["in_process", "multiprocess"] = "in_process"
+    executor: Literal["in_process", "multiprocess"] | None = None
     credentials: dict[str, dict[str, Any]] = Field(default_factory=dict)
     connections: dict[ConnectionName, ConnectionModel]
     same_as: list[tuple[str, str]] = Field(default_factory=list)

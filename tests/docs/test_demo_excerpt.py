@@ -9,7 +9,8 @@ def test_what_the_readme_shows_of_the_demo_is_what_the_demo_prints(home, monkeyp
     shop = copy_shop(home / "shop")
     monkeypatch.delenv("SHOP_BI_PASSWORD", raising=False)
     assert main(shop) == 0
-    printed = "\n".join(line.rstrip() for line in capfd.readouterr().out.splitlines())
+    printed = (line.rstrip() for line in capfd.readouterr().out.splitlines())
     excerpts = blocks("text", ROOT / "README.md")
     assert len(excerpts) == 2
-    assert all(block.text in printed for block in excerpts)
+    for line in (line for block in excerpts for line in block.text.splitlines()):
+        assert line in printed, f"not printed, or not in this order: {line}"

@@ -214,3 +214,14 @@ def test_other_executors_by_configuration(tmp_path):
     folder = write_project(tmp_path / "project", "executor: multiprocess\n" + FILE)
     assert load_project(folder).executor is dg.multiprocess_executor
     assert read_project(folder).model.executor == "multiprocess"
+
+
+def test_maintenance_is_a_job_and_no_asset(folder, project):
+    run_sync(project, ["app"], [key_at(project.model.partitions, datetime.now(UTC))])
+    defs = load_project(folder)
+    keys = {key.to_user_string() for key in defs.get_repository_def().asset_graph.get_all_asset_keys()}
+    assert not [key for key in keys if "maint" in key]
+    with dg.DagsterInstance.get() as instance:
+        result = defs.resolve_job_def("maintenance").execute_in_process(instance=instance)
+    assert result.success
+    assert open_store(project.storage).graph().resources()

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import sqlite3
+from pathlib import Path
+
 import dagster as dg
+import pyarrow.parquet as pq
 import pytest
 
 from lineage import open_store
@@ -197,6 +202,74 @@ def test_secrets_are_nowhere_in_what_is_kept(tmp_path, monkeypatch):
     kept = [file for file in tmp_path.rglob("*") if file.is_file()]
     assert kept
     assert [file for file in kept if secret.encode() in file.read_bytes()] == []
+
+
+LITERAL_VIEW = """
+create view adas as
+with c as (select id, coalesce(name, 'Ada') || '!' as who from customers where name <> 'Ada') select id, who from c;
+"""
+LITERAL_SCRIPT = """
+insert into summary (total, who) select sum(amount), 'Ada' || max(customer_id) from orders;
+select 'Ada' from orders where;
+select 'Ada
+"""
+
+
+@pytest.fixture
+def literals(folder):
+    """The small project, with the literal 'Ada' in a view's SQL and in a script's; to be read with a store_sql."""
+    with sqlite3.connect(folder / "app.db") as db:
+        db.executescript(LITERAL_VIEW)
+    db.close()
+    (folder / "sql" / "ada.sql").write_text(LITERAL_SCRIPT)
+
+    def read(store_sql: str):
+        text = re.sub("(connector: (?:sqlite|sql_files)\n)", rf"\1    store_sql: {store_sql}\n", FILE)
+        (folder / "headwater.yaml").write_text(text)
+        return read_project(folder)
+
+    return read
+
+
+def holding(folder: Path, text: str) -> list[str]:
+    """The files that hold the text; what Parquet compresses is read as it was before."""
+    found = []
+    for file in folder.rglob("*"):
+        if file.suffix == ".parquet":
+            held = str(pq.read_table(file).to_pydict())
+        else:
+            held = file.read_bytes().decode("latin-1") if file.is_file() else ""
+        found += [file.name] if text in held else []
+    return found
+
+
+@pytest.mark.parametrize("store_sql", ["masked", "none"])
+def test_literals_of_sql_are_nowhere_in_the_storage_where_they_are_not_to_be_stored(literals, store_sql):
+    project = literals(store_sql)
+    for _ in range(2):
+        assert sync(project).ok
+    assert holding(Path(project.storage), "customers")
+    assert holding(Path(project.storage), "Ada") == []
+    graph = open_store(project.storage).graph()
+    (edge,) = [e for e in graph.edges() if e["to"] == "app/app.main.adas.who" and e["kind"] == "direct"]
+    assert edge["expression"] == {"masked": "coalesce(name, ?) || ?", "none": None}[store_sql]
+    definition = graph.resource("app/app.main.adas").get("definition")
+    assert definition is None if store_sql == "none" else "coalesce(name, ?)" in definition
+    assert {e["reason"] for e in graph.unresolved() if e["connection"] == "scripts"} == {"sql_parse_error"}
+
+
+def test_programs_stored_with_literals_are_not_used_again_without_and_the_other_way_round(literals):
+    expressions = []
+    for store_sql in ("full", "masked", "full", "none", "full"):
+        project = literals(store_sql)
+        assert sync(project).ok
+        edges = open_store(project.storage).graph().edges()
+        expressions += [
+            e["expression"] for e in edges if e["to"] == "app/app.main.adas.who" and e["kind"] == "direct"
+        ]
+    full = "coalesce(name, 'Ada') || '!'"
+    assert expressions == [full, "coalesce(name, ?) || ?", full, None, full]
+    assert holding(Path(project.storage), "Ada")
 
 
 LEAKY = """

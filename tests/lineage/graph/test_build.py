@@ -150,6 +150,24 @@ def test_sql_that_does_not_parse_is_an_entry_with_the_parsers_message(world, sql
     assert entry["message"]
 
 
+@pytest.mark.parametrize(
+    ("sql", "dialect", "path"),
+    [
+        ("select * from 's3://bucket/x.parquet'", "duckdb", "s3://bucket/x.parquet"),
+        ("select * from '/data/x.parquet'", "duckdb", "/data/x.parquet"),
+        ("copy into orders from @stage/x", "snowflake", "@stage/x"),
+    ],
+)
+def test_a_path_that_nobody_owns_lies_in_no_schema(world, sql, dialect, path):
+    world.run(warehouse(world))
+    jobs = Connection("jobs", dialect, defaults=SHOP)
+    jobs.statement(sql, location="a.sql")
+    world.run(jobs)
+    (entry,) = world.graph().unresolved()
+    assert entry["reference"] == {"type": "external_table", "table": path}
+    assert entry["message"] == f"no connection owns {path}"
+
+
 def test_an_ambiguous_column_is_named_with_its_tables(world):
     owner = warehouse(world)
     world.run(owner)

@@ -26,6 +26,24 @@ def test_an_error_tells_where_the_parser_stopped():
     assert (error.line, error.column) == (3, 11)
 
 
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("create table x as select 1, from t where group by a", "something is missing in WHERE"),
+        ("select a from t where b = group by 1", "something is missing beside ="),
+        ("select * from", "Expected table name"),
+        ("select a from (select", "Expecting )"),
+    ],
+)
+def test_an_error_speaks_in_words(sql: str, message: str):
+    assert [error.message for error in analyze(sql).errors] == [message]
+
+
+def test_an_error_within_a_query_that_is_a_string_is_one_line_too():
+    (error,) = analyze("unload ('select a\nfrom t where\n') to 's3://b/x'", "redshift").errors
+    assert error.message == "something is missing in WHERE"
+
+
 def test_an_unclosed_string_is_an_error_of_its_statement():
     found = analyze("select a from t;\nselect 'oops from u")
     assert [(e.statement, e.line, e.column) for e in found.errors] == [(1, 2, 1)]
@@ -112,4 +130,8 @@ WORDS = re.findall(
 def test_no_order_of_words_raises(words: list[str], dialect: str | None):
     program = compile_sql(" ".join(words), dialect)
     bind(program, {name: ["a", "b"] for name in program.table_names})
-    assert not [error for error in program.errors if "not understood (" in error.message]
+    for error in program.errors:
+        assert "not understood (" not in error.message
+        assert not re.search(r"<class|<Token|Error:", error.message)
+        assert error.message
+        assert error.message.isprintable()

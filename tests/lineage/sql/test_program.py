@@ -49,6 +49,60 @@ def test_tables_that_live_in_the_text_only_are_not_named():
     assert [str(name) for name in program.table_names] == ["t", "x"]
 
 
+LITERALS = [
+    ("select a || 'Ada' as b, case when c = 'Ada' then 1 else a end as d from t where e = 'Ada'", "postgres"),
+    (
+        "with c as (select concat(a, 'Ada') as b from t) select b from c union all select upper(c) from u",
+        None,
+    ),
+    ('select concat(a, "Ada") as b from t', "bigquery"),
+    ("select concat(a, $$Ada$$) as b, coalesce(c, 'Ada') from t -- Ada", "snowflake"),
+    ("select concat(a, N'Ada') as b from t", "tsql"),
+    ("create temp table s as select a || e'Ada' as b from t; insert into x select b from s", "postgres"),
+    ("insert into t values ('Ada'); update t set a = b || 'Ada' where c = 'Ada'", "postgres"),
+    ("select a, {{ f('Ada') }} as b, a || {{ g('Ada') }} as c from t", None),
+    ("call f('Ada'); execute immediate 'Ada'; alter session set x = 'Ada'", "snowflake"),
+    ("select a from t where 'Ada' 'Ada' = = 'Ada", None),
+    ("select interval 'Ada' foo bar; select a from t as of 'Ada' where", None),
+    (
+        "set x = 'Ada'; select a from t where b in ('Ada') group by coalesce(a, 'Ada') order by a = 'Ada'",
+        "duckdb",
+    ),
+]
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize(("text", "dialect"), LITERALS)
+def test_a_program_without_literals_holds_none(text: str, dialect: str | None, keep: bool):
+    program = compile_sql(text, dialect)
+    bare = program.without_literals(keep=keep)
+    assert b"Ada" not in bare.to_bytes()
+    assert bare.table_names == program.table_names
+    assert [(e.statement, e.line, e.column, e.reason) for e in bare.errors] == [
+        (e.statement, e.line, e.column, e.reason) for e in program.errors
+    ]
+
+
+def test_expressions_are_masked_or_dropped():
+    program = compile_sql("with c as (select a || 'Ada' as b from t) select b, b as d from c", "postgres")
+    masked, bare = program.without_literals(keep=True), program.without_literals(keep=False)
+    assert [o.expression for o in bind(masked, {}).statements[0].outputs] == ["a || ?", "a || ?"]
+    assert [o.expression for o in bind(bare, {}).statements[0].outputs] == [None, None]
+    assert [len(o.upstreams) for o in bind(bare, {}).statements[0].outputs] == [1, 1]
+
+
+def test_an_error_that_may_quote_the_text_is_shortened():
+    text = "select a from t where; create external table x (a int) partition by (list 'Ada' 'Bob'); select ) from"
+    messages = [e.message for e in compile_sql(text).without_literals(keep=True).errors]
+    assert messages[0] == "something is missing in WHERE"
+    assert set(messages[1:]) <= {
+        "cannot be parsed",
+        "not understood",
+        "Expecting )",
+        "Invalid expression / Unexpected token",
+    }
+
+
 def test_importing_the_package_does_not_load_the_parser():
     code = "import sys, lineage.sql; sys.exit('sqlglot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -72,7 +72,7 @@ dashboard Revenue
 ├── chart Gross and net
 │   ├── view reporting.sales_by_month.gross_revenue = sum(sales.gross_amount)
 │   │   └── dbt table marts.fct_sales.gross_amount = sales.amount_cents / 100
-│   │       └── dbt view staging.stg_sales.amount_cents
+│   │       └── dbt view staging.stg_sales.amount_cents = ((items.quantity * items.unit_price_cents…
 │   │           ├── table raw.order_items.discount_cents ← app.main.order_items.discount_cents
 │   │           ├── table raw.order_items.quantity ← app.main.order_items.quantity
 │   │           ├── table raw.order_items.unit_price_cents ← app.main.order_items.unit_price_cents
@@ -88,7 +88,7 @@ dashboard Revenue
     │   └── dbt table marts.dim_products.category_name ← raw.categories.category_name
     │       └── application app.main.categories.category_name
     ├── view reporting.revenue_trend.month ← reporting.sales_by_month.month = date_trunc('month', s…
-    │   └── dbt table marts.fct_sales.sold_at ← staging.stg_sales.sold_at
+    │   └── dbt table marts.fct_sales.sold_at ← staging.stg_sales.sold_at = CAST(sold_at AS TIMESTA…
     │       ├── table raw.till_sales.sold_at ← app.main.till_sales.sold_at
     │       └── dbt view staging.stg_orders.ordered_at = CAST(ordered_at AS TIMESTAMP)
     │           └── table raw.orders.ordered_at ← app.main.orders.ordered_at
