@@ -225,3 +225,13 @@ def test_maintenance_is_a_job_and_no_asset(folder, project):
         result = defs.resolve_job_def("maintenance").execute_in_process(instance=instance)
     assert result.success
     assert open_store(project.storage).graph().resources()
+
+
+def test_two_projects_and_other_definitions_merge(folder, tmp_path):
+    other = write_project(tmp_path / "other")
+    mine = dg.Definitions(executor=dg.in_process_executor, assets=[dg.AssetSpec("mine")])
+    merged = dg.Definitions.merge(load_project(folder, prefix="one"), load_project(other, prefix="two"), mine)
+    repository = merged.get_repository_def()
+    names = {schedule.name for schedule in repository.schedule_defs}
+    assert {"one_app_schedule", "two_app_schedule", "one_maintenance_schedule"} <= names
+    assert dg.AssetKey(["two", "resources", "app"]) in repository.asset_graph.get_all_asset_keys()

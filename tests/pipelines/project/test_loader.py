@@ -157,3 +157,21 @@ def test_an_unknown_connector_names_the_nearest(tmp_path):
     first, second = faults(tmp_path, text)
     assert first == "headwater.yaml:3: no connector is named postgers; did you mean postgres?"
     assert second.startswith("headwater.yaml:4: there is no file ./gone.py")
+
+
+def test_a_missing_variable_of_the_storage_is_a_fault_of_the_file(tmp_path, monkeypatch):
+    monkeypatch.delenv("NOBODY_SET_THIS", raising=False)
+    text = HEAD + 'storage: "${NOBODY_SET_THIS}"\nconnections: {}\n'
+    assert faults(tmp_path, text) == ["headwater.yaml:2: storage needs NOBODY_SET_THIS; set it in the environment"]
+
+
+def test_a_script_without_endpoints_may_reach_none(tmp_path):
+    (tmp_path / "tool.py").write_text("import secodadk\n")
+    assert resolved(tmp_path, "{connector: ./tool.py}").policy.endpoints == []
+    found = resolved(tmp_path, '{connector: ./tool.py, endpoints: ["https://a.example"]}')
+    assert found.policy.endpoints == ["https://a.example"]
+
+
+def test_endpoints_stand_beside_http(tmp_path):
+    with pytest.raises(ConfigError, match="endpoints stands under http"):
+        resolved(tmp_path, '{connector: jsonl, config: {resources: x}, http: {endpoints: ["https://a.example"]}}')
