@@ -10,6 +10,7 @@ from pipelines.extract import FAILED, Outcome
 from pipelines.keys import AssetKeys
 from pipelines.metadata import ERROR, STATUS
 from pipelines.partitions import TimePartitions
+from pipelines.records import records_held_open
 
 SYNCED, COMPLETE, DROP = "synced", "complete", "resource_drop"
 UNRESOLVED, COVERAGE = "unresolved_references", "sql_coverage"
@@ -22,17 +23,18 @@ def synced_check(names: Sequence[str], parts: TimePartitions, keys: AssetKeys) -
     @dg.multi_asset_check(name=keys.name("synced_connections"), specs=specs, can_subset=True)
     def synced(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         failed = {}
-        errors = _errors_of_run(context.instance, context.run.run_id)
-        for key in sorted(context.selected_asset_check_keys, key=str):
-            error = errors.get(key.asset_key, "it did not run")
-            yield dg.AssetCheckResult(
-                passed=error is None,
-                asset_key=key.asset_key,
-                check_name=SYNCED,
-                metadata={} if error is None else {ERROR: error},
-            )
-            if error is not None:
-                failed[key.asset_key.path[-1]] = error
+        with records_held_open(context.instance, context.run.run_id):
+            errors = _errors_of_run(context.instance, context.run.run_id)
+            for key in sorted(context.selected_asset_check_keys, key=str):
+                error = errors.get(key.asset_key, "it did not run")
+                yield dg.AssetCheckResult(
+                    passed=error is None,
+                    asset_key=key.asset_key,
+                    check_name=SYNCED,
+                    metadata={} if error is None else {ERROR: error},
+                )
+                if error is not None:
+                    failed[key.asset_key.path[-1]] = error
         if failed:
             lines = "\n".join(f"{name}: {error}" for name, error in sorted(failed.items()))
             raise dg.Failure(

@@ -152,18 +152,31 @@ class Uses:
     # -- after matching
 
     def read_matches(self) -> None:
-        """Reads what was matched, and the columns of every table."""
-        for ref, *match in self._db.execute("SELECT ref, id, how, candidates, total FROM match").fetchall():
+        """Reads what the names were matched with, and the columns of those tables and of what queries feed."""
+        wanted = {ref for names in self._references.values() for ref in names.values()}
+        if not self._references:
+            return
+        self._db.register("wanted", pa.table({"ref": pa.array(sorted(wanted), pa.int32())}))
+        for ref, *match in self._db.execute("""
+            SELECT m.ref, m.id, m.how, m.candidates, m.total FROM match m JOIN wanted USING (ref)
+        """).fetchall():
             self._matches[ref] = Match(*match)
+        self._db.execute("""
+            CREATE TEMP TABLE bound_table AS
+            SELECT r.id FROM resource r JOIN node_of n ON n.id = r.id AND n.node = r.id
+            WHERE r.entity_type IN ('table', 'view') AND r.id IN (
+                SELECT m.id FROM match m JOIN wanted USING (ref) UNION ALL
+                SELECT t.node FROM link l JOIN found t ON t.link = l.link AND t.side = 'to'
+                WHERE l.from_type = 'tables_from_query')
+        """)
+        self._db.unregister("wanted")
         columns: dict[str, list[Column]] = {}
         for table, title, column in self._db.execute("""
-            SELECT table_id, title, id FROM field ORDER BY table_id, position, id
+            SELECT f.table_id, f.title, f.id FROM field f JOIN bound_table t ON t.id = f.table_id
+            ORDER BY f.table_id, f.position, f.id
         """).fetchall():
             columns.setdefault(table, []).append(Column(title, column))
-        tables = self._db.execute("""
-            SELECT r.id FROM resource r JOIN node_of n ON n.id = r.id AND n.node = r.id
-            WHERE r.entity_type IN ('table', 'view')
-        """).fetchall()
+        tables = self._db.execute("SELECT id FROM bound_table").fetchall()
         self.targets = {table: Target(table, columns.get(table, [])) for (table,) in tables}
 
     def program(self, use: Use) -> Program:

@@ -15,6 +15,7 @@ from pipelines.keys import AssetKeys
 from pipelines.metadata import flow_metadata, resource_metadata
 from pipelines.partitions import TimePartitions, window_of
 from pipelines.project import Project, usable_class
+from pipelines.records import records_held_open
 
 PROCESS_TAG, ACCEPT_DROP_TAG = "headwater/process", "headwater/accept_drop"
 FULL_TAG = "headwater/full"
@@ -58,18 +59,19 @@ def connection_asset(
         pool=keys.name(f"connection_{name}"),
     )
     def extract(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        outcomes = _run(context, project, store, name, parts)
-        if resources in context.selected_asset_keys and not any(o.error for o in outcomes):
-            yield dg.MaterializeResult(
-                asset_key=resources, metadata=resource_metadata(outcomes[-1], project.storage)
-            )
-        if flow_run in context.selected_asset_keys:
-            wanted = {key.name for key in context.selected_asset_check_keys}
-            yield dg.MaterializeResult(
-                asset_key=flow_run,
-                metadata=flow_metadata(outcomes),
-                check_results=[c for c in flow_checks(flow_run, outcomes) if c.check_name in wanted],
-            )
+        with records_held_open(context.instance, context.run.run_id):
+            outcomes = _run(context, project, store, name, parts)
+            if resources in context.selected_asset_keys and not any(o.error for o in outcomes):
+                yield dg.MaterializeResult(
+                    asset_key=resources, metadata=resource_metadata(outcomes[-1], project.storage)
+                )
+            if flow_run in context.selected_asset_keys:
+                wanted = {key.name for key in context.selected_asset_check_keys}
+                yield dg.MaterializeResult(
+                    asset_key=flow_run,
+                    metadata=flow_metadata(outcomes),
+                    check_results=[c for c in flow_checks(flow_run, outcomes) if c.check_name in wanted],
+                )
 
     return extract
 

@@ -12,6 +12,7 @@ from pipelines.keys import AssetKeys
 from pipelines.metadata import graph_metadata
 from pipelines.partitions import TimePartitions
 from pipelines.project import Project, connection_specs
+from pipelines.records import records_held_open
 
 
 def graph_asset(
@@ -43,10 +44,11 @@ def graph_asset(
             header = build_graph(store, key, specs, same_as=project.model.same_as, run_id=context.run.run_id)
         graph = store.graph(as_of=context.partition_keys[-1])
         reasons = dict(sorted(Counter(entry["reason"] for entry in graph.unresolved()).items()))
-        yield dg.MaterializeResult(
-            asset_key=keys.graph,
-            metadata=graph_metadata(graph, project.storage, reasons),
-            check_results=graph_checks(keys.graph, header, reasons),
-        )
+        with records_held_open(context.instance, context.run.run_id):
+            yield dg.MaterializeResult(
+                asset_key=keys.graph,
+                metadata=graph_metadata(graph, project.storage, reasons),
+                check_results=graph_checks(keys.graph, header, reasons),
+            )
 
     return lineage_graph
