@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
@@ -43,7 +44,7 @@ class Context:
     connection: str
     window: Window
     ingest: Ingest
-    http: HttpClient
+    open_http: Callable[[], HttpClient]
     folder: Path = field(default_factory=Path)
     instance: str = ""
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("headwater"))
@@ -54,8 +55,8 @@ class Context:
 class Connector(ABC):
     """Reads one kind of system. A subclass has a nested pydantic `Config` and an `extract`.
 
-    `platform` is the system's name in the field's terms ("postgres"); `kinds` are shown as Dagster's kinds.
-    A `windowed` connector extracts exactly its partition's window; any other gives a snapshot of now.
+    `platform` is the system's name in the field's terms ("postgres"); `kinds` are shown as Dagster's kinds. A
+    `windowed` connector extracts exactly its partition's window; any other gives a snapshot of now.
     """
 
     platform: ClassVar[str] = ""
@@ -101,6 +102,16 @@ class Connector(ABC):
     def window(self) -> Window:
         """The partition's `[start, end)` in UTC."""
         return self.context.window
+
+    @cached_property
+    def http(self) -> HttpClient:
+        """The connection's HTTP client, opened at the first use."""
+        return self.context.open_http()
+
+    def close(self) -> None:
+        """Closes what the connector has opened; whoever runs it calls this at the end."""
+        if "http" in self.__dict__:
+            self.http.close()
 
     @property
     def state(self) -> dict[str, Any]:
@@ -274,7 +285,7 @@ class Connector(ABC):
 
     def _request(self, method: str, url: str, **options: Any) -> httpx.Response:
         self.report.requests += 1
-        return self.context.http.request(method, url, **options)
+        return self.http.request(method, url, **options)
 
 
 def _name_of(value: Any) -> str:

@@ -1,10 +1,9 @@
 """Which table a reference means: the matching rule, relational, over DuckDB.
 
-A reference's parts are instance, database, schema and table; a part that is NULL is open. Rule and words
-are those
-of the project's resolution rule: candidates match every given part exactly, else after folding case where
-folding
-is allowed; of several, the referring connection's own go first, then those that agree with its defaults.
+A reference's parts are instance, database, schema and table; a part that is NULL is open. Rule and words are
+those of the project's resolution rule: candidates match every given part exactly, else after folding case
+where folding is allowed; of several, the referring connection's own go first, then those that agree with its
+defaults.
 """
 
 from __future__ import annotations
@@ -29,11 +28,9 @@ def match_references(db: duckdb.DuckDBPyConnection, references: str, owners: str
     """Matches each row of table `references` with rows of `owners` (id, connection, and the four parts).
 
     Makes the table `into` (ref, id, how, candidates, total): a row for each reference; `id` is set where
-    exactly one owner
-    is left, `how` is exact, casefold or defaults there, and NULL elsewhere; `candidates` are the ids that
-    matched, at most twenty
-    of `total`.
-    Reads the defaults of connections from the table `connection`.
+    exactly one owner is left, `how` is exact, casefold or defaults there, and NULL elsewhere; `candidates`
+    are the ids that matched, at most twenty of `total`. Reads the defaults of connections from the table
+    `connection`.
     """
     db.execute(f"""
         CREATE OR REPLACE TEMP TABLE candidate AS
@@ -81,9 +78,7 @@ def match_references(db: duckdb.DuckDBPyConnection, references: str, owners: str
 def guess_names(
     db: duckdb.DuckDBPyConnection, references: str, owners: str, matches: str
 ) -> dict[int, list[str]]:
-    """For references that found nothing: up to five owners of the same name elsewhere, or of a similar
-    one.
-    """
+    """For references that found nothing: up to five owners of the same name elsewhere, or of a similar one."""
     db.execute(f"""
         CREATE OR REPLACE TEMP TABLE lost AS
         SELECT r.ref, lower(r.title) AS name FROM {references} r JOIN {matches} m USING (ref)

@@ -131,7 +131,7 @@ def _extract(
     finally:
         spent[0] = time.perf_counter() - begun
         redact.add(*resolved.redact.known)
-        connector.context.http.close()
+        connector.close()
         log.removeFilter(quiet)
     if report.failed and model.on_error == "fail":
         first = report.rejects[0]

@@ -1,8 +1,7 @@
 """Dagster's records seen as flow runs: one for each connection and partition of a run.
 
 A projection: nothing is stored. A run that ended without recording a connection (failed early, cancelled,
-killed)
-counts as a flow run of every connection that it was for.
+killed) counts as a flow run of every connection that it was for.
 """
 
 from __future__ import annotations

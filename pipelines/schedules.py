@@ -53,8 +53,8 @@ def unclosed(store: Store, name: str, parts: TimePartitions, today: str, lookbac
 
 
 def maintenance_schedule(project: Project, store: Store, keys: AssetKeys) -> dg.ScheduleDefinition:
-    """`maintenance_schedule` runs the job `maintenance` every night. It is no asset: `--select '*'` leaves
-    it out.
+    """`maintenance_schedule` runs the job `maintenance` every night. It is no asset: `--select '*'` leaves it
+    out.
     """
 
     @dg.op(name=keys.name("maintain_store"))

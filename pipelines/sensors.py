@@ -21,9 +21,7 @@ def offers_fingerprint(project: Project, name: str) -> bool:
 
 
 def source_changed_sensor(project: Project, names: Sequence[str], keys: AssetKeys) -> dg.SensorDefinition:
-    """`source_changed_sensor`: asks for today's partition of each connection whose fingerprint is a new
-    one.
-    """
+    """`source_changed_sensor`: asks for today's partition of each connection whose fingerprint is a new one."""
     watched = [key for name in names for key in keys.of_connection(name)]
 
     @dg.sensor(
@@ -64,7 +62,7 @@ def _fingerprint(project: Project, name: str) -> str | None:
     try:
         return connector.fingerprint()
     finally:
-        connector.context.http.close()
+        connector.close()
 
 
 def run_status_sensor(keys: AssetKeys) -> dg.SensorDefinition:

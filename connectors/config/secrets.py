@@ -80,8 +80,8 @@ class RedactingFilter(logging.Filter):
 
 
 def secrets_of(value: Any) -> list[str]:
-    """The secret values within a configuration model (its `SecretStr` fields) or a credential (every text
-    of it).
+    """The secret values within a configuration model (its `SecretStr` fields) or a credential (every text of
+    it).
     """
     if isinstance(value, SecretStr):
         return [value.get_secret_value()]

@@ -233,7 +233,7 @@ class _Exchange:
     def _ask(self, message: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
         with self._lock:
             self._connector.report.requests += 1
-        response = self._connector.context.http.request(
+        response = self._connector.http.request(
             message["method"],
             message["url"],
             headers=[(str(name), str(value)) for name, value in message["headers"]],

@@ -14,8 +14,8 @@ class HttpPolicy(BaseModel):
     `transport` names a WSGI app (`module:attribute`) that answers in this process instead of the network.
     `timeout_s` is the longest silence, to connect and between two pieces of an answer; `total_s` the longest
     answer. `retries` repeat a request that was not processed, or may be repeated; all waits of one request
-    together last at most `max_wait_s`. `rate_per_s` spaces requests, `concurrency` bounds those under way.
-    A relative `ca_file` starts at the project's folder.
+    together last at most `max_wait_s`. `rate_per_s` spaces requests, `concurrency` bounds those under way. A
+    relative `ca_file` starts at the project's folder.
     """
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)

@@ -66,7 +66,7 @@ def run_connector(
     cls = connector if isinstance(connector, type) else load_connector(str(connector), folder)
     result = Extract(state=dict(state or {}))
     settings = configure(cls, config or {}, credentials)
-    redact = Redactor(secrets_of(settings))
+    redact = Redactor([*secrets_of(settings), *secrets_of(credentials or {})])
     log = _log(result, redact)
     policy = HttpPolicy(endpoints=None if endpoints is None else list(endpoints))
     transport = (
@@ -79,7 +79,7 @@ def run_connector(
             connection=cls.__name__,
             window=window or today(),
             ingest=result,
-            http=client,
+            open_http=lambda: client,
             folder=folder,
             log=log,
             redact=redact,

@@ -1,8 +1,7 @@
 """Builds the graph of a partition: snapshots in, nodes, edges and unresolved references out.
 
 One pass, in this order: choose the snapshots, make nodes, collect every reference (declared ones, and the
-tables
-that SQL names), match them all at once, turn declarations and bound SQL into raw edges, merge those.
+tables that SQL names), match them all at once, turn declarations and bound SQL into raw edges, merge those.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ def build_graph(
 
     `same_as` are pairs (describer's id, owner's id). Raises StoreError where the store cannot be read or written.
     """
-    sources = select_sources(store.snapshots.headers(), connections, partition)
+    sources = select_sources(store.snapshots, connections, partition)
     unresolved: list[Unresolved] = []
     with duckdb.connect() as db:
         load(db, store.snapshots, sources, connections)

@@ -22,8 +22,8 @@ _COLUMN, _TABLE, _INTERNAL, _QUERY = (
 
 
 def collect_references(db: duckdb.DuckDBPyConnection) -> None:
-    """Makes `link` (a declaration in a source), `link_end` (its two ends) and fills `reference` with
-    external ones.
+    """Makes `link` (a declaration in a source), `link_end` (its two ends) and fills `reference` with external
+    ones.
     """
     db.execute("""
         CREATE TABLE link AS

@@ -1,20 +1,19 @@
 """Which snapshots make the graph of a partition, and their rows as tables of an embedded engine.
 
-The rule: of each connection its newest complete partition at or before the graph's, and over it what
-partial runs
-added since; of a windowed connection every partition within its lookback.
+The rule: of each connection its newest complete partition at or before the graph's, and over it what partial
+runs added since; of a windowed connection every partition within its lookback.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import duckdb
 import pyarrow as pa
 
-from lineage.store.snapshot import SnapshotHeader, Snapshots
+from lineage.store.snapshot import COMPLETE, SnapshotHeader, Snapshots, read_header
 
 LOOKBACK_DAYS = 30
 
@@ -35,38 +34,37 @@ class ConnectionSpec:
 
 @dataclass(frozen=True)
 class Source:
-    """One snapshot that takes part. The order of sources is the order in which they are laid over each
-    other.
-    """
+    """One snapshot that takes part. The order of sources is the order in which they are laid over each other."""
 
     connection: str
     header: SnapshotHeader
 
 
 def select_sources(
-    headers: Iterable[SnapshotHeader], connections: Sequence[ConnectionSpec], partition: str
+    snapshots: Snapshots, connections: Sequence[ConnectionSpec], partition: str
 ) -> list[Source]:
     """The snapshots that make the graph of `partition`, by connection, in the order of laying."""
-    by_scope: dict[str, list[SnapshotHeader]] = {}
-    for header in headers:
-        if header.partition <= partition:
-            by_scope.setdefault(header.connection, []).append(header)
     chosen = []
     for spec in sorted(connections, key=lambda c: c.name):
-        history = [*by_scope.get(spec.renamed_from or "", []), *by_scope.get(spec.name, [])]
-        history.sort(key=lambda h: (h.partition, h.connection == spec.name, not h.complete))
-        chosen += [Source(spec.name, header) for header in _of_connection(history, spec, partition)]
+        history = [
+            row
+            for scope in filter(None, (spec.renamed_from, spec.name))
+            for row in snapshots.table.headers(scope)
+            if row["key"] <= partition
+        ]
+        history.sort(key=lambda row: (row["key"], row["scope"] == spec.name, row["kind"] != COMPLETE))
+        chosen += [Source(spec.name, read_header(row)) for row in _of_connection(history, spec, partition)]
     return chosen
 
 
 def _of_connection(
-    history: list[SnapshotHeader], spec: ConnectionSpec, partition: str
-) -> list[SnapshotHeader]:
-    if history and history[-1].windowed:
+    history: list[dict[str, str]], spec: ConnectionSpec, partition: str
+) -> list[dict[str, str]]:
+    if history and read_header(history[-1]).windowed:
         oldest = (date.fromisoformat(partition[:10]) - timedelta(days=spec.lookback_days)).isoformat()
-        return [h for h in history if h.partition > oldest]
-    last = max((at for at, header in enumerate(history) if header.complete), default=None)
-    return history if last is None else [history[last], *history[last + 1 :]]
+        return [row for row in history if row["key"] > oldest]
+    last = max((at for at, row in enumerate(history) if row["kind"] == COMPLETE), default=0)
+    return history[last:]
 
 
 def load(

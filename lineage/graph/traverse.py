@@ -28,8 +28,8 @@ class Neighbourhood:
     """What lies upstream or downstream of a node: each node's distance in hops, and the edges between them.
 
     At column level a way may pass from a table to its columns (upstream, where the whole table is read) or
-    from a
-    column to its table (downstream, likewise); `passed` names, of each node reached so, the one passed from.
+    from a column to its table (downstream, likewise); `passed` names, of each node reached so, the one passed
+    from.
     """
 
     start: str
@@ -40,9 +40,7 @@ class Neighbourhood:
 
 
 class LineageGraph:
-    """A graph as it was stored for a partition. Ids may be given in full, as an alias, or by a unique
-    ending.
-    """
+    """A graph as it was stored for a partition. Ids may be given in full, as an alias, or by a unique ending."""
 
     def __init__(self, header: GraphHeader, rows: pa.Table) -> None:
         self.header = header

@@ -15,8 +15,8 @@ class Unresolved:
     file.
 
     `reference` is the reference's JSON, `query` the key of the SQL beside it, `side` the end of the
-    declaration that
-    it is, `counterpart` the other end. `guessed` says that the candidates are only similar names.
+    declaration that it is, `counterpart` the other end. `guessed` says that the candidates are only similar
+    names.
     """
 
     reference: Mapping[str, Any]

@@ -22,8 +22,8 @@ def analyze(
 ) -> Analysis:
     """The lineage of a text of one or more statements. Never raises: trouble is in `Analysis.errors`.
 
-    `schemas` maps a table's dotted name to its columns, in order (a mapping to their types, or a sequence).
-    A dialect that is not known is read as generic SQL.
+    `schemas` maps a table's dotted name to its columns, in order (a mapping to their types, or a sequence). A
+    dialect that is not known is read as generic SQL.
     """
     program = compile_sql(sql, dialect)
     defaults = Defaults(default_database, default_schema)

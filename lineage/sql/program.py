@@ -1,8 +1,8 @@
 """The compiled form of SQL text: schema-free, made of lists, strings and numbers only.
 
 A program holds *names* (every identifier once), *tables*, *scopes* and *statements* that refer to each other
-by position. A scope is one query block. Its `refs` are the distinct columns it names, as lists of names;
-its *dependencies* are flat lists `[flags, target, flags, target, ...]` where a target is a ref, or, inverted
+by position. A scope is one query block. Its `refs` are the distinct columns it names, as lists of names; its
+*dependencies* are flat lists `[flags, target, flags, target, ...]` where a target is a ref, or, inverted
 (`~n`), the scope of a subquery. `order` lists the scopes so that each comes after those it reads.
 """
 
@@ -73,8 +73,8 @@ class StatementProgram:
     """One statement of the text.
 
     flows: [table or -1, target column names or None, scope, by position?]: what the scope's outputs go to
-    columns: [table, names]: columns that the statement's own text gives a table
-    ends: how far `order` reaches when the statement has been compiled
+    columns: [table, names]: columns that the statement's own text gives a table ends: how far `order` reaches
+    when the statement has been compiled
     """
 
     kind: str

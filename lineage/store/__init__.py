@@ -26,9 +26,7 @@ class Store:
         self.graphs = Graphs(ContentTable(f"{uri}/graphs", GRAPH_FIELDS, options))
 
     def graph(self, as_of: str | None = None) -> LineageGraph:
-        """The newest graph, or the newest at or before a partition. Raises LineageError when there is
-        none.
-        """
+        """The newest graph, or the newest at or before a partition. Raises LineageError when there is none."""
         from lineage.graph.traverse import LineageGraph
 
         return LineageGraph.load(self, as_of)

@@ -1,8 +1,7 @@
 """Stored graphs: nodes, edges and unresolved references of a partition, in one Delta table.
 
 Rows name a snapshot by its number in the header's `sources`, so that a graph which differs from another in
-runs
-and times alone has the same content, and costs its header.
+runs and times alone has the same content, and costs its header.
 """
 
 from __future__ import annotations
@@ -83,8 +82,8 @@ class Graphs:
         return rows.sort_by([("kind", "ascending"), ("key", "ascending")])
 
     def put(self, header: GraphHeader, rows: pa.Table) -> GraphHeader:
-        """Stores the graph of a partition, over the one that was there. `rows` are in the order of kind
-        and key.
+        """Stores the graph of a partition, over the one that was there. `rows` are in the order of kind and
+        key.
         """
         stored = replace(header, content=_content_hash(rows))
         change = Change(SCOPE, stored.to_json(), stored.content, lambda: rows)

@@ -1,8 +1,7 @@
 """Keeps the store small: old partitions removed, unnamed contents dropped, files compacted, logs cleaned.
 
 Safe beside writers and readers: what is removed is what no stored header names, files stay for a day after
-they
-were removed, and every commit that is lost to a writer is done again.
+they were removed, and every commit that is lost to a writer is done again.
 """
 
 from __future__ import annotations
@@ -36,8 +35,8 @@ class MaintenanceReport:
 def maintain(
     store: Store, *, keep_days: int | None, today: date, retention_hours: int = RETENTION_HOURS
 ) -> MaintenanceReport:
-    """Removes partitions older than `keep_days` (never a connection's newest complete one), and what
-    nobody names.
+    """Removes partitions older than `keep_days` (never a connection's newest complete one), and what nobody
+    names.
     """
     report = MaintenanceReport()
     oldest = (today - timedelta(days=keep_days)).isoformat() if keep_days is not None else None
@@ -67,9 +66,7 @@ def _expire(
 
 
 def _drop_contents(table: ContentTable, retention_hours: int, report: MaintenanceReport) -> None:
-    """Contents that no header names, and that were written long enough ago to belong to no commit under
-    way.
-    """
+    """Contents that no header names, and that were written long enough ago to belong to no commit under way."""
     delta = table.delta()
     named = {(h["scope"], h["content"]) for h in table.headers()}
     before_ms = (time.time() - retention_hours * 3600) * 1000

@@ -188,32 +188,25 @@ class Snapshots:
         self.table = table
 
     def headers(self, connection: str | None = None) -> list[SnapshotHeader]:
-        """Every stored snapshot's header, by connection and partition, a partition's complete one first."""
-        return [
-            header
-            for h in self.table.headers()
-            if connection in (None, h["scope"]) and (header := _header(h))
-        ]
+        """Stored snapshots' headers, by connection and partition, a partition's complete one first."""
+        return [read_header(row) for row in self.table.headers(connection)]
 
     def programs(self, connection: str) -> dict[str, bytes]:
-        """The compiled programs in the connection's newest snapshot, by query key; those whose text was stored
-        in full, as only they hold all that compiling the text again would give.
+        """The compiled programs in the connection's newest snapshot, by query key; those whose text was stored in
+        full, as only they hold all that compiling the text again would give.
         """
-        newest = self.headers(connection)[-1:]
-        if not newest:
-            return {}
-        rows = self.table.rows([(connection, newest[0].content)])
-        kept = rows.filter(pa.compute.equal(rows["kind"], "query"))
+        newest = self.table.headers(connection)[-1:]
+        rows = self.table.rows([(connection, row["content"]) for row in newest], kind="query")
         return {
             row["key"]: row["program"]
-            for row in kept.select(["key", "sql", "dialect", "program"]).to_pylist()
+            for row in rows.select(["key", "sql", "dialect", "program"]).to_pylist()
             if row["sql"] is not None and _query_key(row["sql"], row["dialect"]) == row["key"]
         }
 
     def state(self, connection: str, partition: str) -> dict[str, Any]:
         """What the connection's newest complete run, at or before the partition, left to go on from."""
-        before = [h for h in self.headers(connection) if h.complete and h.partition <= partition]
-        return dict(before[-1].state) if before else {}
+        rows = [r for r in self.table.headers(connection) if r["kind"] == COMPLETE and r["key"] <= partition]
+        return dict(read_header(rows[-1]).state) if rows else {}
 
     def forget(self, connection: str) -> None:
         """Deletes all that is stored of a connection; maintenance removes the files."""
@@ -230,24 +223,21 @@ class Snapshots:
         """Stores a run's rows; gives the header as stored and whether rows were written.
 
         A complete run replaces the partition's state. With `keep_missing` it is merged into the newest
-        complete one.
-        When it has lost more than the share `max_drop` of the newest complete one's resources it is held
-        back: stored
-        as partial, so that it adds and updates and removes nothing.
+        complete one. When it has lost more than the share `max_drop` of the newest complete one's resources
+        it is held back: stored as partial, so that it adds and updates and removes nothing.
         """
         stored: list[SnapshotHeader] = []
 
         def plan(known: list[dict[str, str]]) -> Change:
-            mine = [_header(h) for h in known if h["scope"] == header.connection]
-            before = [h for h in mine if h.complete and h.partition <= header.partition]
-            final = _held_back(header, rows, before[-1], max_drop) if before and header.complete else header
+            earlier = [row for row in known if row["kind"] == COMPLETE and row["key"] <= header.partition]
+            before = [read_header(row) for row in earlier[-1:]]
+            final = _held_back(header, rows, before[0], max_drop) if before and header.complete else header
             merged = rows
             if not final.complete:
-                merged = self._under(
-                    rows, [h for h in mine if not h.complete and h.partition == header.partition]
-                )
+                partial = [row for row in known if row["kind"] == PARTIAL and row["key"] == header.partition]
+                merged = self._under(rows, [read_header(row) for row in partial])
             elif keep_missing:
-                merged = self._under(rows, before[-1:])
+                merged = self._under(rows, before)
             counts = {
                 str(c["values"]): int(c["counts"])
                 for c in pa.compute.value_counts(merged["kind"]).to_pylist()
@@ -325,7 +315,8 @@ def _digest(*parts: bytes) -> str:
     return state.hexdigest()
 
 
-def _header(row: Mapping[str, str]) -> SnapshotHeader:
+def read_header(row: Mapping[str, str]) -> SnapshotHeader:
+    """A header row's content."""
     return SnapshotHeader(**orjson.loads(row["header"]))
 
 

@@ -44,8 +44,7 @@ class Change:
     """What a commit puts: a header of a kind, and the content that it names.
 
     `rows` gives the content and is called only when it is not stored yet; they need neither `scope` nor
-    `segment`.
-    `clears` are further kinds of header under the same key that this one takes the place of.
+    `segment`. `clears` are further kinds of header under the same key that this one takes the place of.
     """
 
     kind: str
@@ -69,17 +68,16 @@ class ContentTable:
 
     # -- reading
 
-    def headers(self) -> list[dict[str, str]]:
-        """All header rows: scope, kind, key, content, header (JSON text). Empty when nothing is stored
-        yet.
+    def headers(self, scope: str | None = None) -> list[dict[str, str]]:
+        """Header rows of a scope, or of all: scope, kind, key, content, header (JSON text); by scope, key, kind.
+
+        Empty when nothing is stored yet.
         """
         table = self._open()
-        if table is None:
-            return []
-        return _headers(table)
+        return [] if table is None else _headers(table, scope)
 
-    def rows(self, contents: Collection[tuple[str, str]]) -> pa.Table:
-        """The rows of each `(scope, content hash)`, with `scope` and `segment`."""
+    def rows(self, contents: Collection[tuple[str, str]], *, kind: str | None = None) -> pa.Table:
+        """The rows of each `(scope, content hash)`, of one kind or of all, with `scope` and `segment`."""
         table = self._open()
         if table is None or not contents:
             return self.schema.empty_table()
@@ -87,6 +85,8 @@ class ContentTable:
         dataset = table.to_pyarrow_dataset(file_pruning_predicate=wanted)
         scopes, hashes = ({pair[at] for pair in contents} for at in (0, 1))
         keep = ds.field("segment").isin(sorted(hashes)) & ds.field("scope").isin(sorted(scopes))
+        if kind is not None:
+            keep &= ds.field("kind") == kind
         found = dataset.to_table(filter=keep).select(self.schema.names)
         return found.cast(self.schema)
 
@@ -105,17 +105,16 @@ class ContentTable:
     def replace(self, scope: str, key: str, plan: Callable[[list[dict[str, str]]], Change]) -> bool:
         """Puts a header, and its content's rows when no stored header names that content; one commit.
 
-        `plan` is shown the headers that the commit is based on, and shown them again when the commit was
-        lost to
-        another writer. Returns whether rows were written. Raises StoreError when it is lost until the
+        `plan` is shown the scope's headers that the commit is based on, and shown them again when the commit was lost
+        to another writer. Returns whether rows were written. Raises StoreError when it is lost until the
         deadline.
         """
 
         def attempt() -> bool:
             table = self.delta()
-            known = _headers(table)
+            known = _headers(table, scope)
             change = plan(known)
-            stored = any(h["scope"] == scope and h["content"] == change.content for h in known)
+            stored = any(h["content"] == change.content for h in known)
             self._put(table, scope, key, change, with_rows=not stored)
             # Maintenance may have removed a content between our look and our commit.
             if stored:
@@ -132,9 +131,7 @@ class ContentTable:
         self.commit(lambda: self.delta().delete(f"scope = {_text(scope)}"))
 
     def commit(self, attempt: Callable[[], T]) -> T:
-        """Runs `attempt`, again when its commit was lost to another writer, each time on the reopened
-        table.
-        """
+        """Runs `attempt`, again when its commit was lost to another writer, each time on the reopened table."""
         deadline = time.monotonic() + COMMIT_DEADLINE_S
         wait_s = 0.02
         while True:
@@ -211,8 +208,10 @@ class ContentTable:
         )
 
 
-def _headers(table: DeltaTable) -> list[dict[str, str]]:
-    query = f"SELECT scope, kind, key, content, header FROM t WHERE segment = '{HEADERS}' ORDER BY scope, key, kind"
+def _headers(table: DeltaTable, scope: str | None) -> list[dict[str, str]]:
+    mine = f" AND scope = {_text(scope)}" if scope is not None else ""
+    where = f"segment = '{HEADERS}'{mine}"
+    query = f"SELECT scope, kind, key, content, header FROM t WHERE {where} ORDER BY scope, key, kind"
     found = pa.table(QueryBuilder().register("t", table).execute(query).read_all())
     return [{name: str(value) for name, value in row.items()} for row in found.to_pylist()]
 

@@ -18,9 +18,7 @@ from pipelines.records import records_held_open
 def graph_asset(
     project: Project, store: Store, parts: TimePartitions, keys: AssetKeys
 ) -> dg.AssetsDefinition:
-    """`lineage_graph`: from each connection's newest complete partition; it waits for none that has none
-    yet.
-    """
+    """`lineage_graph`: from each connection's newest complete partition; it waits for none that has none yet."""
 
     @dg.asset(
         key=keys.graph,

@@ -76,5 +76,5 @@ def _check(project: Project, name: str) -> list[CheckResult]:
     except Exception as error:  # noqa: BLE001 - whatever a connector raises is that connection's fault, shown as such
         found.append(CheckResult("check", False, resolved.redact(describe(error))))
     finally:
-        connector.context.http.close()
+        connector.close()
     return found

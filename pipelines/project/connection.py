@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -14,10 +14,13 @@ from connectors import Connector, Context, Ingest, Window
 from connectors.config.secrets import Redactor, expand, has_variable, secrets_of
 from connectors.connector import first_fault
 from connectors.errors import ConfigError
-from connectors.http import HttpClient, HttpPolicy
+from connectors.http import HttpPolicy
 from connectors.registry import configure, load_connector
 from lineage.graph.inputs import ConnectionSpec
 from pipelines.project.loader import Project
+
+if TYPE_CHECKING:
+    from connectors.http import HttpClient
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,11 @@ class ResolvedConnection:
 def connector_class(project: Project, name: str) -> type[Connector]:
     """The connection's connector. Raises ConfigError naming the line."""
     text = project.connections[name].connector
+    if text in project.classes:
+        return project.classes[text]
     try:
-        return load_connector(text, project.folder)
+        cls = project.classes[text] = load_connector(text, project.folder)
+        return cls
     except ConfigError as error:
         where = project.where("connections", name, "connector")
         raise ConfigError(f"{where}: {error.message}", hint=error.hint) from error
@@ -118,16 +124,21 @@ def open_connector(
     log: logging.Logger,
     state: dict[str, Any] | None = None,
 ) -> Connector:
-    """The connector, ready to run; close its `context.http` afterwards."""
+    """The connector, ready to run; close it afterwards."""
     model = project.connections[resolved.name]
-    http = HttpClient(
-        resolved.policy, connection=resolved.name, folder=project.folder, redact=resolved.redact, log=log
-    )
+
+    def open_http() -> HttpClient:
+        from connectors.http import HttpClient
+
+        return HttpClient(
+            resolved.policy, connection=resolved.name, folder=project.folder, redact=resolved.redact, log=log
+        )
+
     context = Context(
         connection=resolved.name,
         window=window,
         ingest=ingest,
-        http=http,
+        open_http=open_http,
         folder=project.folder,
         instance=model.instance or resolved.name,
         log=log,

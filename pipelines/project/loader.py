@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from connectors import Connector
 from connectors.config.secrets import expand
 from connectors.errors import ConfigError
 from connectors.registry import connector_names, is_path
@@ -26,11 +27,15 @@ _LATER = frozenset(
 
 @dataclass(frozen=True)
 class Project:
-    """A project's file, read and found sound. `folder` is where it lies; relative paths start there."""
+    """A project's file, read and found sound. `folder` is where it lies; relative paths start there.
+
+    `classes` are the connectors that were loaded, by what the file calls them.
+    """
 
     folder: Path
     model: ProjectModel
     lines: Mapping[tuple[str, ...], int] = field(default_factory=dict, repr=False)
+    classes: dict[str, type[Connector]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def name(self) -> str:

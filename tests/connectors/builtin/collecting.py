@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from connectors.connector import Connector, Context
+from connectors.http import HttpClient
 from connectors.model import DeclaredLineage, ExtractReport, Resource, Statement, Window
 
 DAY = Window("2026-11-20", datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC))
@@ -52,7 +53,7 @@ class Collected:
 
 def make(connector: type[Connector], folder: Path, **config: Any) -> Connector:
     """A connector as a run would have it, with `folder` as the project's."""
-    context = Context("wh", DAY, Collected(), http=None, folder=folder)  # type: ignore[arg-type]
+    context = Context("wh", DAY, Collected(), open_http=HttpClient, folder=folder)
     return connector(connector.Config(**config), context)
 
 

@@ -162,7 +162,9 @@ def test_an_unknown_connector_names_the_nearest(tmp_path):
 def test_a_missing_variable_of_the_storage_is_a_fault_of_the_file(tmp_path, monkeypatch):
     monkeypatch.delenv("NOBODY_SET_THIS", raising=False)
     text = HEAD + 'storage: "${NOBODY_SET_THIS}"\nconnections: {}\n'
-    assert faults(tmp_path, text) == ["headwater.yaml:2: storage needs NOBODY_SET_THIS; set it in the environment"]
+    assert faults(tmp_path, text) == [
+        "headwater.yaml:2: storage needs NOBODY_SET_THIS; set it in the environment"
+    ]
 
 
 def test_a_script_without_endpoints_may_reach_none(tmp_path):
@@ -174,4 +176,6 @@ def test_a_script_without_endpoints_may_reach_none(tmp_path):
 
 def test_endpoints_stand_beside_http(tmp_path):
     with pytest.raises(ConfigError, match="endpoints stands under http"):
-        resolved(tmp_path, '{connector: jsonl, config: {resources: x}, http: {endpoints: ["https://a.example"]}}')
+        resolved(
+            tmp_path, '{connector: jsonl, config: {resources: x}, http: {endpoints: ["https://a.example"]}}'
+        )

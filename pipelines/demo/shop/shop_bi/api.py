@@ -1,7 +1,7 @@
 """The BI tool's web API, as a WSGI app: log in with user and password, then read the dashboards page by page.
 
-POST /api/login {"user", "password"} answers {"token"};
-GET /api/dashboards?page=N answers {"dashboards": [...], "next_page": N or null}.
+POST /api/login {"user", "password"} answers {"token"}; GET /api/dashboards?page=N answers {"dashboards":
+[...], "next_page": N or null}.
 """
 
 import hmac
