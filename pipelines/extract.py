@@ -8,14 +8,15 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
-from connectors import Window
+from connectors import Connector, Window
 from connectors.config.secrets import RedactingFilter, Redactor
 from connectors.errors import HeadwaterError, RunError
 from connectors.model import ExtractReport
 from lineage.store import SnapshotHeader, SnapshotWriter, Store
 from pipelines.project import Project, open_connector, resolve_connection
+from pipelines.project.model import ConnectionModel
 
 GRACE = timedelta(hours=1)  # a run created this long after its partition ended still counts for it
 SUCCESS, WARNING, FAILED = "SUCCESS", "WARNING", "FAILED"
@@ -118,8 +119,8 @@ def _extract(
     if not resolved.cls.windowed and not model.allow_late:
         _refuse_late(name, window, run.created_at)
     dialect = model.defaults.dialect or resolved.cls.dialect
-    writer = SnapshotWriter(dialect, _KEEP_SQL[model.store_sql])
-    state = {} if run.full else store.snapshots.state(name, window.key)
+    writer = SnapshotWriter(dialect, _KEEP_SQL[model.store_sql], model.store_sql)
+    state = {} if run.full else _state(store, name, model.renamed_from, window.key)
     started_at = datetime.now(UTC)
     quiet = RedactingFilter(resolved.redact)
     log.addFilter(quiet)
@@ -147,7 +148,7 @@ def _extract(
         partition=window.key,
         run_id=run.run_id,
         complete=report.complete,
-        open=datetime.now(UTC) < window.end,
+        open=started_at < window.end,
         windowed=resolved.cls.windowed,
         started_at=started_at.isoformat(timespec="milliseconds"),
         ended_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -165,8 +166,19 @@ def _extract(
         header,
         rows,
         keep_missing=not model.remove_missing,
-        max_drop=None if run.accept_drop or resolved.cls.windowed else model.max_drop,
+        max_drop=model.max_drop if _may_hold_back(model, resolved.cls, run) else None,
     )
+
+
+def _may_hold_back(model: ConnectionModel, cls: type[Connector], run: RunInfo) -> bool:
+    """Whether a loss of resources would remove any: not of a window, not where what is missing stays."""
+    return model.remove_missing and not cls.windowed and not run.accept_drop
+
+
+def _state(store: Store, name: str, renamed_from: str | None, partition: str) -> dict[str, Any]:
+    """What the newest complete run left to go on from; a renamed connection's, where it has none of its own."""
+    found = store.snapshots.state(name, partition)
+    return found or (store.snapshots.state(renamed_from, partition) if renamed_from else {})
 
 
 def _refuse_late(name: str, window: Window, created_at: datetime) -> None:

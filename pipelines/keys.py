@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import dagster as dg
@@ -31,7 +32,7 @@ class AssetKeys:
 
     def name(self, text: str) -> str:
         """A name for a schedule, sensor, job or step: behind the prefix, so that several projects can be merged."""
-        return f"{self.prefix}_{text}" if self.prefix else text
+        return re.sub(r"\W", "_", f"{self.prefix}_{text}") if self.prefix else text
 
     def _key(self, *parts: str) -> dg.AssetKey:
         return dg.AssetKey([*([self.prefix] if self.prefix else []), *parts])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -25,8 +25,7 @@ def partitions_definition(model: Partitions) -> TimePartitions:
 
 def key_at(model: Partitions, moment: datetime) -> str:
     """The key of the partition that a moment (aware) lies in."""
-    local = moment.astimezone(ZoneInfo(model.timezone))
-    return local.strftime("%Y-%m-%d-%H:00" if model.every == "hour" else "%Y-%m-%d")
+    return str(partitions_definition(model).get_partition_key_for_timestamp(moment.timestamp()))
 
 
 def window_of(parts: TimePartitions, key: str) -> Window:
@@ -45,6 +44,6 @@ def keys_between(parts: TimePartitions, first: str, last: str) -> list[str]:
     keys = list(parts.get_partition_keys())
     for key in (first, last):
         if key not in keys:
-            span = f"{keys[0]} to {keys[-1]}" if keys else f"from {date.today()} on"
-            raise RunError(f"{key} is not a partition of this project", hint=f"they go from {span}")
+            span = f"go from {keys[0]} to {keys[-1]}" if keys else "begin in the future"
+            raise RunError(f"{key} is not a partition of this project", hint=f"they {span}")
     return keys[keys.index(first) : keys.index(last) + 1]

@@ -53,7 +53,7 @@ def unclosed(store: Store, name: str, parts: TimePartitions, today: str, lookbac
 
 
 def maintenance_schedule(project: Project, store: Store, keys: AssetKeys) -> dg.ScheduleDefinition:
-    """`maintenance_schedule` runs the job `maintenance` every night. It is no asset: `--select '*'` leaves it
+    """`maintenance_nightly` runs the job `maintenance` every night. It is no asset: `--select '*'` leaves it
     out.
     """
 
@@ -71,7 +71,7 @@ def maintenance_schedule(project: Project, store: Store, keys: AssetKeys) -> dg.
         maintain_store()
 
     return dg.ScheduleDefinition(
-        name=keys.name("maintenance_schedule"),
+        name=keys.name("maintenance_nightly"),
         default_status=dg.DefaultScheduleStatus.RUNNING,
         job=maintenance,
         cron_schedule="30 3 * * *",

@@ -13,8 +13,17 @@ def merge_edges(db: duckdb.DuckDBPyConnection) -> None:
     """
     db.execute("""
         CREATE TABLE part AS
+        WITH RECURSIVE inside AS (
+            SELECT id, parent AS holder, 1 AS depth FROM resource WHERE is_column
+            UNION ALL
+            SELECT i.id, r.parent, i.depth + 1 FROM inside i JOIN resource r ON r.id = i.holder
+            WHERE r.is_column AND i.depth < 100
+        ), held AS (
+            SELECT i.id, i.holder FROM inside i JOIN resource r ON r.id = i.holder WHERE NOT r.is_column
+        )
         SELECT r.id, n.node, r.is_column, p.node AS table_node
-        FROM resource r JOIN node_of n ON n.id = r.id LEFT JOIN node_of p ON r.is_column AND p.id = r.parent
+        FROM resource r JOIN node_of n ON n.id = r.id
+        LEFT JOIN held h ON h.id = r.id LEFT JOIN node_of p ON p.id = h.holder
         WHERE n.node = r.id
     """)
     db.execute("""

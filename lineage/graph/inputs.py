@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import datetime, timedelta
 
 import duckdb
 import pyarrow as pa
@@ -61,10 +61,15 @@ def _of_connection(
     history: list[dict[str, str]], spec: ConnectionSpec, partition: str
 ) -> list[dict[str, str]]:
     if history and read_header(history[-1]).windowed:
-        oldest = (date.fromisoformat(partition[:10]) - timedelta(days=spec.lookback_days)).isoformat()
-        return [row for row in history if row["key"] > oldest]
+        oldest = _start(partition) - timedelta(days=spec.lookback_days)
+        return [row for row in history if _start(row["key"]) >= oldest]
     last = max((at for at, row in enumerate(history) if row["kind"] == COMPLETE), default=0)
     return history[last:]
+
+
+def _start(key: str) -> datetime:
+    """When a partition begins, in the project's own time: of a day its midnight."""
+    return datetime.fromisoformat(key[:10]) + timedelta(hours=int(key[11:13] or 0))
 
 
 def load(

@@ -134,6 +134,8 @@ class LineageGraph:
             pc.fill_null(rows["facets"], ""),
             "\n",
         )
+        if not words:
+            return []
         hits = [pc.match_substring(text, word, ignore_case=True) for word in words]
         keep = hits[0]
         for hit in hits[1:]:
@@ -221,10 +223,18 @@ class LineageGraph:
 
     @cached_property
     def _table_of(self) -> dict[str, str]:
-        """The table of each column."""
+        """The table of each column, also of one within another."""
         rows = self.nodes.filter(pc.equal(self.nodes["entity_type"], "column"))
         pairs = zip(rows["key"].to_pylist(), rows["parent_id"].to_pylist(), strict=True)
-        return {column: table for column, table in pairs if table}
+        parents = {column: parent for column, parent in pairs if parent}
+        tables = {}
+        for column, parent in parents.items():
+            seen = {column}
+            while parent in parents and parent not in seen:
+                seen.add(parent)
+                parent = parents[parent]
+            tables[column] = parent
+        return tables
 
     @cached_property
     def _columns(self) -> dict[str, list[str]]:
@@ -263,40 +273,36 @@ class LineageGraph:
         passed: dict[str, str] = {}
         frontier, hops = [start], 0
         if columns:
-            frontier += self._pass_on(frontier, "upstream", 0, distances, passed)
+            frontier += _pass_on(dict.fromkeys(self.columns_of(start), start), 0, distances, passed)
         while frontier and (depth is None or hops < depth):
-            if detailed and direction == "downstream":
-                frontier = frontier + self._pass_on(frontier, direction, hops, distances, passed)
-            hops += 1
             step = rows.filter(pc.is_in(rows[near], pa.array(frontier, pa.string())))
+            if detailed:
+                whole = self._whole_edges(rows, frontier, near)
+                used = {str(one) for one in whole[near].to_pylist()}
+                _pass_on(
+                    {self._table_of[c]: c for c in frontier if self._table_of.get(c) in used},
+                    hops,
+                    distances,
+                    passed,
+                )
+                step = pa.concat_tables([step, whole])
+            hops += 1
             frontier = sorted({str(one) for one in step[far].to_pylist()} - distances.keys())
             distances |= dict.fromkeys(frontier, hops)
-            if detailed and direction == "upstream":
-                whole = step.filter(pc.equal(step["level"], "resource"))
-                tables = sorted({str(one) for one in whole[far].to_pylist()} & set(frontier))
-                frontier = frontier + self._pass_on(tables, direction, hops, distances, passed)
+            if detailed:
+                read = step.filter(pc.equal(step["level"], "resource"))[far].to_pylist()
+                tables = sorted({str(one) for one in read} & set(frontier))
+                columns_of = {column: table for table in tables for column in self.columns_of(table)}
+                frontier += _pass_on(columns_of, hops, distances, passed)
         known = pa.array(list(distances), pa.string())
         within = rows.filter(pc.and_(pc.is_in(rows["from_id"], known), pc.is_in(rows["to_id"], known)))
         return Neighbourhood(start, direction, distances, self.edges(within), passed)
 
-    def _pass_on(
-        self,
-        nodes: list[str],
-        direction: Direction,
-        hops: int,
-        distances: dict[str, int],
-        passed: dict[str, str],
-    ) -> list[str]:
-        """From tables to their columns (upstream) or from columns to their tables; those that are new."""
-        pairs = (
-            [(column, node) for node in nodes for column in self.columns_of(node)]
-            if direction == "upstream"
-            else [(self._table_of[node], node) for node in nodes if node in self._table_of]
-        )
-        new = {to: node for to, node in pairs if to not in distances}
-        distances |= dict.fromkeys(new, hops)
-        passed |= new
-        return list(new)
+    def _whole_edges(self, rows: pa.Table, columns: list[str], near: str) -> pa.Table:
+        """The edges of the columns' tables that no column edge explains: they hold for every column."""
+        tables = sorted({self._table_of[one] for one in columns if one in self._table_of})
+        at_tables = pc.is_in(rows[near], pa.array(tables, pa.string()))
+        return rows.filter(pc.and_(at_tables, pc.equal(rows["level"], "resource")))
 
     # -- JSON
 
@@ -379,3 +385,13 @@ def _mentions(resource: Mapping[str, Any], words: set[str]) -> bool:
     names = ("id", "title", "description", "definition", "native_type", "entity_type", "owners", "tags")
     text = "\n".join(str(one.get(name, "")) for one in described for name in names).lower()
     return all(word in text for word in words)
+
+
+def _pass_on(
+    pairs: Mapping[str, str], hops: int, distances: dict[str, int], passed: dict[str, str]
+) -> list[str]:
+    """Notes nodes that were reached without an edge, each from another one; gives those that are new."""
+    new = {to: node for to, node in pairs.items() if to not in distances}
+    distances |= dict.fromkeys(new, hops)
+    passed |= new
+    return list(new)

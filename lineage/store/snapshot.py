@@ -85,13 +85,17 @@ class SnapshotHeader:
 class SnapshotWriter:
     """Gathers declarations in memory, column by column; the last of a resource's declarations counts.
 
-    `keep_sql` gives the text under which SQL is stored, or None for no text.
+    `keep_sql` gives the text under which SQL is stored, or None for no text; `kept` names that way.
     """
 
     def __init__(
-        self, dialect: str | None, keep_sql: Callable[[str, str | None], str | None] | None = None
+        self,
+        dialect: str | None,
+        keep_sql: Callable[[str, str | None], str | None] | None = None,
+        kept: str = "full",
     ) -> None:
         self._dialect = dialect
+        self._kept = kept
         self._keep_sql = keep_sql or (lambda sql, _: sql)
         self._rows: list[tuple[Any, ...]] = []
         self._tables: list[pa.Table] = []
@@ -99,7 +103,7 @@ class SnapshotWriter:
         self.queries: dict[str, tuple[str, str | None]] = {}
 
     def resource(self, resource: Resource) -> None:
-        body = resource.model_dump_json(exclude_none=True, exclude_defaults=True)
+        body = resource.model_dump_json(exclude_none=True, exclude_unset=True)
         r = resource
         self._rows.append(
             (r.databuilder_id, r.entity_type, r.parent_databuilder_id, r.title, r.database, r.schema, body)
@@ -148,14 +152,15 @@ class SnapshotWriter:
                 include={"type", "default_database", "default_schema"}, exclude_none=True
             )
             return given | self._query(reference.sql, reference.dialect)
-        given = reference.model_dump(exclude_none=True)
+        # Scripts write "" for a part that they do not know.
+        given = {name: text for name, text in reference.model_dump(exclude_none=True).items() if text != ""}
         if "databuilder_id" in given:
             given["key"] = given.pop("databuilder_id")
         return dict(given)
 
     def _query(self, sql: str, dialect: str | None) -> dict[str, Any]:
         dialect = dialect or self._dialect
-        key = _query_key(sql, dialect)
+        key = _query_key(sql, dialect, self._kept)
         self.queries[key] = (sql, dialect)
         return {"query": key}
 
@@ -236,7 +241,7 @@ class Snapshots:
             if not final.complete:
                 partial = [row for row in known if row["kind"] == PARTIAL and row["key"] == header.partition]
                 merged = self._under(rows, [read_header(row) for row in partial])
-            elif keep_missing:
+            elif keep_missing and not header.windowed:
                 merged = self._under(rows, before)
             counts = {
                 str(c["values"]): int(c["counts"])
@@ -285,8 +290,10 @@ def content_hash(rows: pa.Table) -> str:
     return state.hexdigest()
 
 
-def _query_key(sql: str, dialect: str | None) -> str:
-    text = f"{dialect or ''}\0{sql}".encode("utf-8", "surrogatepass")
+def _query_key(sql: str, dialect: str | None, kept: str = "full") -> str:
+    """One text that is stored in another way by another connection is another query."""
+    mode = "" if kept == "full" else f"{kept}\0"
+    text = f"{mode}{dialect or ''}\0{sql}".encode("utf-8", "surrogatepass")
     return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
@@ -325,7 +332,7 @@ def _held_back(
 ) -> SnapshotHeader:
     had = before.counts.get("resource", 0)
     have = pa.compute.sum(pa.compute.equal(rows["kind"], "resource")).as_py() or 0
-    if max_drop is None or have >= had * (1 - max_drop):
+    if max_drop is None or had - have <= had * max_drop:
         return header
     why = f"{had - have} of {had} resources are gone since {before.partition}, more than max_drop allows"
     return replace(header, complete=False, held_back=why)

@@ -65,6 +65,11 @@ def connection_asset(
                 yield dg.MaterializeResult(
                     asset_key=resources, metadata=resource_metadata(outcomes[-1], project.storage)
                 )
+            if flow_run not in context.selected_asset_keys and (
+                errors := [o.error for o in outcomes if o.error]
+            ):
+                # Without the flow run no check sees the failure: this step has to tell it.
+                raise dg.Failure(f"{name} failed: {errors[0]}", allow_retries=False)
             if flow_run in context.selected_asset_keys:
                 wanted = {key.name for key in context.selected_asset_check_keys}
                 yield dg.MaterializeResult(

@@ -97,6 +97,8 @@ def read_project(folder: Path) -> Project:
         raise _faults([f"{FILE}:1: a project is a mapping; it has at least `partitions:` and `connections:`"])
     lines: dict[tuple[str, ...], int] = {}
     faults = [(line, text) for line, text in _walk(node, (), lines)]
+    if any("refers to itself" in text for _, text in faults):
+        raise _faults([f"{FILE}:{line}: {text}" for line, text in sorted(faults)])
     model = _validate(data, lines, faults)
     faults += _dangling(data, lines, folder)
     if faults:
@@ -107,22 +109,29 @@ def read_project(folder: Path) -> Project:
 
 
 def _walk(
-    node: yaml.Node | None, path: tuple[str, ...], lines: dict[tuple[str, ...], int]
+    node: yaml.Node | None,
+    path: tuple[str, ...],
+    lines: dict[tuple[str, ...], int],
+    above: tuple[yaml.Node, ...] = (),
 ) -> Iterator[tuple[int, str]]:
     """Notes the line of every part, and gives the keys that stand twice."""
     if node is None:
         return
     lines.setdefault(path, node.start_mark.line + 1)
+    if node in above:
+        yield node.start_mark.line + 1, f"{_shown(path)} refers to itself; write it out"
+        return
+    above = (*above, node)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             inner = (*path, str(key.value))
             if inner in lines:
                 yield key.start_mark.line + 1, f"{_shown(inner)} is written twice; keep one"
             lines[inner] = key.start_mark.line + 1
-            yield from _walk(value, inner, lines)
+            yield from _walk(value, inner, lines, above)
     elif isinstance(node, yaml.SequenceNode):
         for at, value in enumerate(node.value):
-            yield from _walk(value, (*path, str(at)), lines)
+            yield from _walk(value, (*path, str(at)), lines, above)
 
 
 def _validate(
@@ -199,7 +208,12 @@ def _dangling(
 def _dangling_pairs(
     pairs: Any, connections: Mapping[str, Any], lines: Mapping[tuple[str, ...], int]
 ) -> Iterator[tuple[int, str]]:
+    described: set[str] = set()
     for at, pair in enumerate(pairs if isinstance(pairs, list) else ()):
+        if isinstance(pair, list) and pair and isinstance(pair[0], str):
+            if pair[0] in described:
+                yield _line(lines, ("same_as", str(at))), f"same_as: {pair[0]} is described twice; keep one"
+            described.add(pair[0])
         for end in pair if isinstance(pair, list) else ():
             if isinstance(end, str) and end.partition("/")[0] not in connections:
                 yield (

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
+from connectors.errors import ConfigError
 from lineage import open_store
 from lineage.store import SnapshotHeader, SnapshotWriter
 from pipelines import load_project
@@ -64,7 +65,7 @@ def test_a_schedule_asks_for_the_partition_under_way(repository, folder):
     (request,) = result.run_requests
     assert request.partition_key == "2026-11-20"
     assert "scripts_schedule" not in [s.name for s in repository.schedule_defs]
-    assert "maintenance_schedule" in [s.name for s in repository.schedule_defs]
+    assert "maintenance_nightly" in [s.name for s in repository.schedule_defs]
 
 
 def test_partitions_never_closed_are_asked_for_again(project):
@@ -233,5 +234,53 @@ def test_two_projects_and_other_definitions_merge(folder, tmp_path):
     merged = dg.Definitions.merge(load_project(folder, prefix="one"), load_project(other, prefix="two"), mine)
     repository = merged.get_repository_def()
     names = {schedule.name for schedule in repository.schedule_defs}
-    assert {"one_app_schedule", "two_app_schedule", "one_maintenance_schedule"} <= names
+    assert {"one_app_schedule", "two_app_schedule", "one_maintenance_nightly"} <= names
     assert dg.AssetKey(["two", "resources", "app"]) in repository.asset_graph.get_all_asset_keys()
+
+
+def test_a_failure_is_red_also_when_only_the_resources_were_selected(folder):
+    (folder / "app.db").unlink()
+    job = load_project(folder).resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = job.execute_in_process(
+            instance=instance,
+            partition_key=key_at(Partitions(start="2026-11-01"), datetime.now(UTC)),
+            asset_selection=[dg.AssetKey(["resources", "app"])],
+            raise_on_error=False,
+        )
+    assert not result.success
+
+
+def test_the_repeated_hour_of_a_clock_change_has_its_own_key():
+    model = Partitions(every="hour", start="2026-10-01", timezone="Europe/Berlin")
+    parts = partitions_definition(model)
+    for utc_hour in (0, 1):
+        moment = datetime(2026, 10, 25, utc_hour, 30, tzinfo=UTC)
+        assert moment in window_of(parts, key_at(model, moment))
+    assert key_at(model, datetime(2026, 10, 25, 0, 30, tzinfo=UTC)) != key_at(
+        model, datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
+    )
+
+
+def test_a_file_that_refers_to_itself_is_refused(tmp_path):
+    text = "partitions: {start: 2026-11-01}\nconnections: &a\n  wh: {connector: jsonl, config: *a}\n"
+    (tmp_path / "headwater.yaml").write_text(text)
+    with pytest.raises(ConfigError, match="refers to itself"):
+        read_project(tmp_path)
+
+
+def test_a_connection_named_maintenance_has_its_schedule(tmp_path):
+    folder = write_project(tmp_path / "project", FILE.replace("  app:\n", "  maintenance:\n"))
+    names = [s.name for s in load_project(folder, prefix="team-a").get_repository_def().schedule_defs]
+    assert {"team_a_maintenance_schedule", "team_a_maintenance_nightly"} <= set(names)
+
+
+def test_a_past_partition_builds_the_newest_graph_again_too(tmp_path, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    text = FILE.replace('    schedule: "15 * * * *"\n', "    allow_late: true\n")
+    project = read_project(write_project(tmp_path / "project", text))
+    today = key_at(project.model.partitions, datetime.now(UTC))
+    run_sync(project, ["app"], [today])
+    past = run_sync(project, ["app"], ["2026-11-02"])
+    newest = open_store(project.storage).graphs.newest()
+    assert (newest.partition, newest.run_id) == (today, past.run_id)

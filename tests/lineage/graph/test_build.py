@@ -281,6 +281,21 @@ def test_a_windowed_connection_counts_for_its_lookback(world):
     assert {r["partition"] for r in reasons} == {"2026-11-10", "2026-11-20"}
 
 
+def test_an_hourly_windowed_connection_counts_by_the_hour(world):
+    owner = Connection("wh")
+    owner.table("d.s.a")
+    owner.table("d.s.b")
+    world.run(owner, "2026-11-01-00:00")
+    for hour in ("2026-11-19-09:00", "2026-11-19-10:00", "2026-11-20-10:00"):
+        log = Connection("log", "duckdb", windowed=True, lookback_days=1)
+        log.link(ExternalTable(table="a"), ExternalTable(table="b"))
+        world.run(log, hour)
+    assert world.graph("2026-11-20-10:00").header.partitions["log"] == [
+        "2026-11-19-10:00",
+        "2026-11-20-10:00",
+    ]
+
+
 def test_a_connection_that_is_no_longer_named_takes_no_part(world):
     world.run(warehouse(world))
     world.graph("2026-11-20")

@@ -100,6 +100,30 @@ def test_a_small_loss_is_taken(world):
     assert tables(world, "wh", *"abcdefgh", partition="2026-11-21", max_drop=0.3).complete
 
 
+def test_a_loss_of_just_the_allowed_share_is_taken(world):
+    tables(world, "wh", *"abcdefghij")
+    assert tables(world, "wh", *"abc", partition="2026-11-21", max_drop=0.7).complete
+
+
+def test_equal_sql_that_is_kept_differently_is_kept_apart(world):
+    from lineage.store import SnapshotWriter
+
+    for name, kept, keep in (("full", "full", None), ("bare", "none", lambda sql, dialect: None)):
+        connection = Connection(name)
+        connection.writer = SnapshotWriter("duckdb", keep, kept)
+        connection.table("d.s.t", "a")
+        connection.query("select a from t where a = 'Ada'", connection.chart("c"))
+        world.run(connection)
+    texts = {
+        why["connection"]: why["sql"]
+        for edge in world.graph().edges()
+        for why in edge["provenance"]
+        if edge["level"] == "resource"
+    }
+    assert texts["bare"] is None
+    assert "Ada" in texts["full"]
+
+
 def test_what_is_missing_stays_when_it_shall(world):
     tables(world, "wh", "a", "b")
     tables(world, "wh", "b", "c", partition="2026-11-21", keep_missing=True)
