@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from connectors.config.secrets import Redactor
+from connectors.errors import ConnectorError
 from connectors.model import CheckResult, DeclaredLineage, ExtractReport, Resource, Statement, Window
 
 if TYPE_CHECKING:
@@ -93,8 +94,18 @@ class Connector(ABC):
         return None
 
     def start(self) -> None:
-        """Runs the extract."""
-        self.extract()
+        """Runs the extract. Raises ConnectorError for one that yields or awaits: it would do nothing, and look
+        well.
+        """
+        extract: Callable[[], Any] = self.extract
+        given = extract()
+        if isinstance(given, Iterator | AsyncIterator | Coroutine):
+            if isinstance(given, Coroutine):
+                given.close()
+            raise ConnectorError(
+                f"{type(self).__name__}.extract must not yield in this version, nor be async",
+                hint="declare what it finds: declare_resource, declare_lineage, declare_statement",
+            )
 
     # -- what a connector is given
 

@@ -48,14 +48,19 @@ def load_connector(connector: str, folder: Path) -> type[Connector]:
         raise ConfigError(f"no connector is named {connector!r}", hint=hint)
     try:
         found = installed[connector].load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(
-            f"the connector {connector} cannot be loaded: {type(error).__name__}: {error}",
+            f"the connector {connector} cannot be loaded: {_cause(error)}",
             hint=f"it is {installed[connector].value}",
         ) from error
     if not (inspect.isclass(found) and issubclass(found, Connector)):
         raise ConfigError(f"the connector {connector} is not a Connector: {installed[connector].value}")
     return found
+
+
+def exit_text(error: SystemExit) -> str:
+    """What to say of a connector that wanted to end the process: that is its own failure, not the process's end."""
+    return f"the connector called sys.exit({'' if error.code is None else repr(error.code)})"
 
 
 def configure(
@@ -98,6 +103,10 @@ def _installed() -> dict[str, EntryPoint]:
 def _installed_on(path: tuple[str, ...]) -> dict[str, EntryPoint]:
     """Looking through every installed distribution takes 10 ms: once for each `sys.path`."""
     return {point.name: point for point in entry_points(group=_GROUP)}
+
+
+def _cause(error: BaseException) -> str:
+    return exit_text(error) if isinstance(error, SystemExit) else f"{type(error).__name__}: {error}"
 
 
 # -- Python files
@@ -146,11 +155,11 @@ def _in_process(file: Path) -> type[Connector]:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file)]
         where = f"{file}:{lines[-1]}" if lines else str(file)
-        raise ConfigError(f"{where}: cannot be loaded: {type(error).__name__}: {error}") from error
+        raise ConfigError(f"{where}: cannot be loaded: {_cause(error)}") from error
     found = [
         value
         for value in vars(module).values()

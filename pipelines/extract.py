@@ -6,6 +6,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -14,9 +15,11 @@ from connectors import Connector, Window
 from connectors.config.secrets import RedactingFilter, Redactor
 from connectors.errors import HeadwaterError, RunError
 from connectors.model import ExtractReport
+from connectors.registry import exit_text
 from lineage.store import SnapshotHeader, SnapshotWriter, Store
 from pipelines.project import Project, open_connector, resolve_connection
 from pipelines.project.model import ConnectionModel
+from pipelines.redaction import output_redacted
 
 GRACE = timedelta(hours=1)  # a run created this long after its partition ended still counts for it
 SUCCESS, WARNING, FAILED = "SUCCESS", "WARNING", "FAILED"
@@ -92,7 +95,7 @@ def _outcome(
     header, written, fault = None, False, None
     try:
         header, written = _extract(project, store, name, window, run, log, redact, report, spent)
-    except Exception as error:  # noqa: BLE001 - whatever a connector raises is its run's fault, recorded
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a connector raises is its run's fault, recorded
         fault = redact(describe(error))
         log.error("%s failed: %s", name, fault)
         if not isinstance(error, HeadwaterError):
@@ -113,7 +116,7 @@ def _extract(
     report: ExtractReport,
     spent: list[float],
 ) -> tuple[SnapshotHeader, bool]:
-    model = project.connections[name]
+    model = project.connection(name)
     resolved = resolve_connection(project, name)
     redact.add(*resolved.redact.known)
     if not resolved.cls.windowed and not model.allow_late:
@@ -124,15 +127,17 @@ def _extract(
     started_at = datetime.now(UTC)
     quiet = RedactingFilter(resolved.redact)
     log.addFilter(quiet)
-    connector = open_connector(project, resolved, window=window, ingest=writer, log=log, state=state)
-    connector.report = report
     begun = time.perf_counter()
     try:
-        connector.start()
+        with output_redacted(resolved.redact):
+            connector = open_connector(project, resolved, window=window, ingest=writer, log=log, state=state)
+            connector.report = report
+            begun = time.perf_counter()
+            with closing(connector):
+                connector.start()
     finally:
         spent[0] = time.perf_counter() - begun
         redact.add(*resolved.redact.known)
-        connector.close()
         log.removeFilter(quiet)
     if report.failed and model.on_error == "fail":
         first = report.rejects[0]
@@ -234,5 +239,7 @@ _KEEP_SQL: Mapping[str, Callable[[str, str | None], str | None]] = {
 
 def describe(error: BaseException) -> str:
     """An error in one line: headwater's own speak for themselves, others with their type."""
+    if isinstance(error, SystemExit):
+        return exit_text(error)
     text = " ".join(str(error).split())
     return text if isinstance(error, HeadwaterError) else f"{type(error).__name__}: {text}"

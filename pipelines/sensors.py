@@ -3,16 +3,19 @@
 import json
 import logging
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from connectors import Connector, Window
+from connectors.errors import ConnectorError
 from lineage.store import SnapshotWriter
 from pipelines.extract import describe
 from pipelines.keys import AssetKeys
 from pipelines.partitions import key_at
 from pipelines.project import Project, open_connector, resolve_connection, usable_class
+from pipelines.redaction import output_redacted
 
 
 def offers_fingerprint(project: Project, name: str) -> bool:
@@ -54,15 +57,18 @@ def source_changed_sensor(project: Project, names: Sequence[str], keys: AssetKey
 
 
 def _fingerprint(project: Project, name: str) -> str | None:
+    """Raises what it raises with every secret masked: the daemon's log keeps it."""
     resolved = resolve_connection(project, name)
     now = datetime.now(UTC)
     window = Window(key_at(project.model.partitions, now), now, now)
     log = logging.getLogger("headwater")
-    connector = open_connector(project, resolved, window=window, ingest=SnapshotWriter(None), log=log)
     try:
-        return connector.fingerprint()
-    finally:
-        connector.close()
+        with output_redacted(resolved.redact):
+            connector = open_connector(project, resolved, window=window, ingest=SnapshotWriter(None), log=log)
+            with closing(connector):
+                return connector.fingerprint()
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a connector raises is that connection's fault
+        raise ConnectorError(resolved.redact(describe(error))) from None
 
 
 def run_status_sensor(keys: AssetKeys) -> dg.SensorDefinition:

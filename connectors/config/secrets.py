@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from urllib.parse import quote, quote_plus, urlsplit
 
-from pydantic import BaseModel, SecretBytes, SecretStr
+from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 
 MASK = "**********"
 _VARIABLE = re.compile(r"\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})")
@@ -33,35 +36,59 @@ def expand(text: str, environment: Mapping[str, str]) -> tuple[str, list[str]]:
     return _VARIABLE.sub(value, text), missing
 
 
-def has_variable(text: str) -> bool:
-    """Whether the text takes a value from the environment."""
-    return any(match.group(1) for match in _VARIABLE.finditer(text))
+def values_within(text: str, environment: Mapping[str, str]) -> list[str]:
+    """What `expand` takes from the environment. A default stands in the file for all to read: it is no secret."""
+    names = [match.group(1) for match in _VARIABLE.finditer(text) if match.group(1)]
+    return [environment[name] for name in names if environment.get(name)]
 
 
 class Redactor:
-    """Masks known secret values in any text. Values under four characters are not masked: they would mask
-    words.
+    """Masks known secret values in any text, also as URLs, JSON, Python's repr and base64 write them.
+
+    Values under four characters are not masked: they would mask words.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._secrets: list[str] = []
+        self._known: set[str] = set()
+        self._forms: list[str] = []
         self.add(*secrets)
 
     def add(self, *secrets: str) -> None:
         """Also masks each line of a secret of several lines."""
         lines = {line for secret in secrets for line in (secret, *secret.splitlines())}
-        known = {*self._secrets, *(line for line in lines if len(line.strip()) > 3)}
-        self._secrets = sorted(known, key=len, reverse=True)
+        new = {line for line in lines if len(line.strip()) > 3} - self._known
+        self._known |= new
+        forms = {*self._forms, *(form for secret in new for form in _forms(secret))}
+        self._forms = sorted(forms, key=len, reverse=True)
 
     @property
     def known(self) -> tuple[str, ...]:
         """The values that are masked, for another redactor to mask too."""
-        return tuple(self._secrets)
+        return tuple(sorted(self._known))
 
     def __call__(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, MASK)
+        for form in self._forms:
+            text = text.replace(form, MASK)
         return text
+
+
+_IN_PATH = "!$&'()*+,;=:@"  # what an address's path may hold as it is
+
+
+def _forms(secret: str) -> set[str]:
+    """The ways in which a secret is usually written, itself among them."""
+    data = secret.encode("utf-8", "surrogateescape")
+    return {
+        secret,
+        *(quote(data, safe=safe) for safe in ("", "/", _IN_PATH, "/" + _IN_PATH)),
+        quote_plus(data),
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        repr(secret)[1:-1],
+        " ".join(secret.split()),
+        # Without its padding: base64 is often written so, and with it the rest is masked all the same.
+        base64.b64encode(data).decode().rstrip("="),
+    }
 
 
 class RedactingFilter(logging.Filter):
@@ -72,26 +99,49 @@ class RedactingFilter(logging.Filter):
         self._redact = redact
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = self._redact(record.getMessage()), None
+        try:
+            text = record.getMessage()
+        except Exception:  # noqa: BLE001 - a log call with wrong arguments must not fail its caller
+            text = f"{record.msg} {record.args}"
+        record.msg, record.args = self._redact(text), None
         if record.exc_info:
-            record.exc_text = self._redact(logging.Formatter().formatException(record.exc_info))
+            record.exc_text = logging.Formatter().formatException(record.exc_info)
             record.exc_info = None
+        if record.exc_text:
+            record.exc_text = self._redact(record.exc_text)
         return True
 
 
 def secrets_of(value: Any) -> list[str]:
-    """The secret values within a configuration model (its `SecretStr` fields) or a credential (every text of
-    it).
+    """The secret values within a configuration model (its `SecretStr` fields) or a credential: every value of
+    it as text, but for true, false and null, and for plain addresses of hosts: without those no message could say
+    which host failed.
     """
-    if isinstance(value, SecretStr):
-        return [value.get_secret_value()]
-    if isinstance(value, SecretBytes):
-        return [value.get_secret_value().decode("utf-8", "replace")]
-    if isinstance(value, BaseModel):
-        fields = [getattr(value, name) for name in type(value).model_fields]
-        return [s for one in fields if not isinstance(one, Mapping) for s in secrets_of(one)]
-    if isinstance(value, Mapping):
-        return [s for one in value.values() for s in ([one] if isinstance(one, str) else secrets_of(one))]
-    if isinstance(value, list | tuple | set):
-        return [s for one in value for s in secrets_of(one)]
-    return []
+    return [one for one in _secrets_in(value, every=isinstance(value, Mapping)) if not is_address(one)]
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is the address of a web host and nothing more: no path, no question, no user."""
+    try:
+        parts = urlsplit(text)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return False
+    bare = f"{parts.scheme}://{parts.hostname}{port}"
+    return parts.scheme in {"http", "https"} and text.rstrip("/").lower() == bare
+
+
+def _secrets_in(value: Any, *, every: bool) -> Iterator[str]:
+    if isinstance(value, SecretStr | SecretBytes | Secret):
+        yield from _secrets_in(value.get_secret_value(), every=True)
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _secrets_in(getattr(value, name), every=every)
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _secrets_in(one, every=every)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for one in value:
+            yield from _secrets_in(one, every=every)
+    elif every and value is not None and not isinstance(value, bool):
+        yield value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import quote, quote_plus, urlsplit
 
 from pydantic import Field
 
 import connectors
+from connectors.config.secrets import secrets_of
 from connectors.connector import Connector, ConnectorConfig
 from connectors.errors import AccessDenied, ConfigError, HeadwaterError, ScriptFailed
 from connectors.hosts.process import HostedProcess, Limits
@@ -82,8 +82,7 @@ class SecodaScript(Connector):
             raise ConfigError(
                 f"{script} is not a file", hint="`connector` names the integration's Python file"
             )
-        secrets = _secrets(self.credentials)
-        self.context.redact.add(*secrets)
+        self.context.redact.add(*secrets_of(self.credentials))
         task = {
             "script": script.name,
             "class_name": self.config.class_name,
@@ -172,26 +171,6 @@ class SecodaScript(Connector):
 
 def _broken(child: HostedProcess) -> ScriptFailed:
     return ScriptFailed(f"{child.name} broke the protocol between it and headwater")
-
-
-def _secrets(credentials: Mapping[str, Any]) -> list[str]:
-    """The values of a form, which does not say which of them are secret: all but addresses of hosts.
-
-    Without those no message could say which host failed. Each also in the ways that it may stand in a URL.
-    """
-    plain = [str(value) for value in credentials.values() if value and not _is_address(str(value))]
-    in_path = [quote(value, safe="!$&'()*+,;=:@") for value in plain]
-    return [*plain, *in_path, *map(quote, plain), *map(quote_plus, plain)]
-
-
-def _is_address(value: str) -> bool:
-    try:
-        parts = urlsplit(value)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return False
-    bare = f"{parts.scheme}://{parts.hostname}{port}"
-    return parts.scheme in {"http", "https"} and value.rstrip("/").lower() == bare
 
 
 class _Exchange:

@@ -13,10 +13,10 @@ import httpx
 
 from connectors.config.secrets import RedactingFilter, Redactor, secrets_of
 from connectors.connector import Connector, Context
-from connectors.errors import HeadwaterError
+from connectors.errors import ConnectorError, HeadwaterError
 from connectors.http import HttpClient, HttpPolicy
 from connectors.model import DeclaredLineage, ExtractReport, Resource, Statement, Window
-from connectors.registry import configure, load_connector
+from connectors.registry import configure, exit_text, load_connector
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Extract:
 def run_connector(
     connector: type[Connector] | str | Path,
     config: Mapping[str, Any] | None = None,
-    credentials: Mapping[str, str] | None = None,
+    credentials: Mapping[str, Any] | None = None,
     *,
     http: httpx.BaseTransport | Callable[..., Iterable[bytes]] | None = None,
     endpoints: Sequence[str] | None = None,
@@ -60,7 +60,8 @@ def run_connector(
     `connector` is a class, a registered name, or a Python file's path from `folder` on. `http` answers its
     requests: an httpx transport or a WSGI app; without one the network does. `endpoints` are the origins it
     may ask, None is any. `window` is today by default. Raises `ConfigError` for a wrong connector or
-    configuration; an error of headwater's in the extract is in the result, any other comes through.
+    configuration; an error of headwater's in the extract, and a sys.exit, is in the result, any other comes
+    through.
     """
     folder = folder or Path.cwd()
     cls = connector if isinstance(connector, type) else load_connector(str(connector), folder)
@@ -85,12 +86,14 @@ def run_connector(
             redact=redact,
             state=result.state,
         )
-        running = cls(settings, context, credentials)
+        running = cls(settings, context, {name: str(value) for name, value in (credentials or {}).items()})
         result.report = running.report
         try:
             running.start()
         except HeadwaterError as error:
             result.error = error
+        except SystemExit as error:
+            result.error = ConnectorError(exit_text(error))
     return result
 
 

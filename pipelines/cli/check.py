@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
+from contextlib import closing
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -57,24 +58,28 @@ def _check(project: Project, name: str) -> list[CheckResult]:
     from lineage.store import SnapshotWriter
     from pipelines.extract import describe
     from pipelines.project import open_connector, resolve_connection
+    from pipelines.redaction import output_redacted
 
     try:
         resolved = resolve_connection(project, name)
     except HeadwaterError as error:
         return [CheckResult("configuration", False, error.message, error.hint)]
     found = [CheckResult("configuration", True)]
-    now = datetime.now(UTC)
-    connector = open_connector(
-        project,
-        resolved,
-        window=Window("check", now, now),
-        ingest=SnapshotWriter(None),
-        log=logging.getLogger("headwater.check"),
-    )
+    now, redact = datetime.now(UTC), resolved.redact
     try:
-        found += connector.check()
-    except Exception as error:  # noqa: BLE001 - whatever a connector raises is that connection's fault, shown as such
-        found.append(CheckResult("check", False, resolved.redact(describe(error))))
-    finally:
-        connector.close()
+        with output_redacted(redact):
+            connector = open_connector(
+                project,
+                resolved,
+                window=Window("check", now, now),
+                ingest=SnapshotWriter(None),
+                log=logging.getLogger("headwater.check"),
+            )
+            with closing(connector):
+                for result in connector.check():
+                    capability, message = redact(result.capability), redact(result.message)
+                    hint = result.hint and redact(result.hint)
+                    found.append(replace(result, capability=capability, message=message, hint=hint))
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a connector raises is that connection's fault, shown as such
+        found.append(CheckResult("check", False, redact(describe(error))))
     return found

@@ -171,6 +171,9 @@ def path(ctx: click.Context, start: str, end: str, as_of: str | None, as_json: b
 @click.pass_context
 def unresolved(ctx: click.Context, connection: str | None, as_of: str | None, as_json: bool) -> int:
     """What did not resolve, why, and what it may have meant."""
+    known = project_of(ctx).connections
+    if connection is not None and connection not in known:
+        raise click.UsageError(f"no connection is named {connection}; there are {', '.join(known)}")
     graph = _graph(ctx, as_of)
     entries = [e for e in graph.unresolved() if connection in (None, e["connection"])]
     if as_json:

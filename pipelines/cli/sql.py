@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ def command(
     """
     from lineage.sql import analyze
 
+    _known_dialect(dialect)
     known = _schemas(schemas) if schemas else None
     text = sys.stdin.read() if file == "-" else _read(file)
     found = analyze(
@@ -43,6 +45,15 @@ def command(
     else:
         _show(found)
     return 1 if found["errors"] else 0
+
+
+def _known_dialect(dialect: str | None) -> None:
+    from lineage.sql.dialects import dialect_names, is_known
+
+    if not is_known(dialect):
+        near = difflib.get_close_matches(str(dialect).lower(), dialect_names(), 3, 0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(dialect_names())}"
+        raise click.UsageError(f"no dialect is named {dialect}; {hint}")
 
 
 def _read(path: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from connectors import Connector, Context, Ingest, Window
-from connectors.config.secrets import Redactor, expand, has_variable, secrets_of
+from connectors.config.secrets import Redactor, expand, is_address, secrets_of, values_within
 from connectors.connector import first_fault
 from connectors.errors import ConfigError
 from connectors.http import HttpPolicy
@@ -63,28 +63,25 @@ def resolve_connection(project: Project, name: str) -> ResolvedConnection:
     """Fills variables and validates. Raises ConfigError that names what is missing or wrong, and no value."""
     model = project.connections[name]
     cls = connector_class(project, name)
-    missing: list[str] = []
+    _, missing = model.expanded(os.environ)
     secrets: list[str] = []
 
-    def filled(value: Any, *, secret: bool) -> Any:
+    def filled(value: Any) -> Any:
         if isinstance(value, str):
             text, absent = expand(value, os.environ)
             missing.extend(absent)
-            if secret or has_variable(value):
-                secrets.append(text)
+            if values := values_within(value, os.environ):
+                secrets.extend(one for one in (text, *values) if not is_address(one))
             return text
         if isinstance(value, Mapping):
-            return {key: filled(one, secret=secret) for key, one in value.items()}
-        return [filled(one, secret=secret) for one in value] if isinstance(value, list) else value
+            return {key: filled(one) for key, one in value.items()}
+        return [filled(one) for one in value] if isinstance(value, list) else value
 
     given = model.credential
     credential = project.model.credentials[given] if isinstance(given, str) else given or {}
-    credentials = filled(credential, secret=True)
-    config = filled(model.config, secret=False)
-    http = filled(
-        {"endpoints": _endpoints(model.endpoints, cls), "transport": model.transport, **model.http},
-        secret=False,
-    )
+    credentials = filled(credential)
+    config = filled(model.config)
+    http = filled({"endpoints": _endpoints(model.endpoints, cls), "transport": model.transport, **model.http})
     where = project.where("connections", name)
     if clash := sorted({"endpoints", "transport"} & set(model.http)):
         named = " and ".join(clash)
@@ -92,7 +89,7 @@ def resolve_connection(project: Project, name: str) -> ResolvedConnection:
     if missing:
         names = ", ".join(sorted(set(missing)))
         raise ConfigError(f"{where}: connection {name} needs {names}", hint="set it in the environment")
-    redact = Redactor(secrets)
+    redact = Redactor([*secrets, *secrets_of(credentials)])
     try:
         valid = configure(cls, config, credentials)
         policy = _policy({k: v for k, v in http.items() if v is not None})
@@ -125,7 +122,7 @@ def open_connector(
     state: dict[str, Any] | None = None,
 ) -> Connector:
     """The connector, ready to run; close it afterwards."""
-    model = project.connections[resolved.name]
+    model = project.connection(resolved.name)
 
     def open_http() -> HttpClient:
         from connectors.http import HttpClient
@@ -150,7 +147,8 @@ def open_connector(
 
 def connection_specs(project: Project) -> Iterator[ConnectionSpec]:
     """What the graph's build must know of each connection."""
-    for name, model in project.connections.items():
+    for name in project.connections:
+        model = project.connection(name)
         yield ConnectionSpec(
             name=name,
             instance=model.instance or name,

@@ -55,6 +55,12 @@ class Project:
     def connections(self) -> dict[str, ConnectionModel]:
         return self.model.connections
 
+    def connection(self, name: str) -> ConnectionModel:
+        """The connection with the variables of its instance and defaults filled; where one is not set, that
+        part is as if it was not given.
+        """
+        return self.connections[name].expanded(os.environ)[0]
+
     def where(self, *path: str) -> str:
         """`file:line` of a part of the file."""
         return f"{FILE}:{_line(self.lines, path)}"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from connectors.config.secrets import expand
 
 ConnectionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]
 RESERVED = frozenset({"datasets", "sinks"})
@@ -68,6 +71,19 @@ class ConnectionModel(Section):
     infer_tables: bool = False
     lookback: int = Field(default=30, ge=1)
     renamed_from: ConnectionName | None = None
+
+    def expanded(self, environment: Mapping[str, str]) -> tuple[ConnectionModel, list[str]]:
+        """With the variables of `instance` and `defaults` filled, and the names of those that are missing."""
+        missing: list[str] = []
+
+        def filled(text: str | None) -> str | None:
+            value, absent = expand(text or "", environment)
+            missing.extend(absent)
+            return None if absent else value or None
+
+        defaults = {name: filled(getattr(self.defaults, name)) for name in Defaults.model_fields}
+        update = {"instance": filled(self.instance), "defaults": self.defaults.model_copy(update=defaults)}
+        return self.model_copy(update=update), missing
 
     @field_validator("schedule")
     @classmethod

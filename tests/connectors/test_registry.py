@@ -110,6 +110,10 @@ def test_only_an_import_makes_a_secoda_integration(file, tmp_path, text):
         ("from connectors import Connector\nclass Half(Connector): pass", "holds none"),
         ("x = (", r"own\.py:1: not Python"),
         ("x = 1\nraise KeyError('a')", r"own\.py:2: cannot be loaded: KeyError"),
+        (
+            "import sys\nsys.exit('no')",
+            r"own\.py:2: cannot be loaded: the connector called sys\.exit\('no'\)",
+        ),
         ("import no_such_module_of_test", r"own\.py:1: cannot be loaded: ModuleNotFoundError"),
         ("\0", "not Python"),
     ],

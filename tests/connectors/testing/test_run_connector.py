@@ -5,7 +5,7 @@ import pytest
 from pydantic import SecretStr
 
 from connectors import Connector, ConnectorConfig, Resource, Statement
-from connectors.errors import AccessDenied, AuthFailed, ConfigError
+from connectors.errors import AccessDenied, AuthFailed, ConfigError, ConnectorError
 from connectors.testing import run_connector, today
 
 
@@ -70,3 +70,33 @@ def test_today_is_a_whole_day_in_utc():
     assert (window.end - window.start).total_seconds() == 86400
     assert window.start in window
     assert window.end not in window
+
+
+def test_an_extract_that_yields_is_refused():
+    class Yields(Connector):
+        def extract(self):
+            yield Resource(entity_type="table", databuilder_id="t")
+
+    class Maps(Connector):
+        def extract(self):
+            return map(self.declare_statement, [])
+
+    class Waits(Connector):
+        async def extract(self):
+            return None
+
+    for cls in (Yields, Maps, Waits):
+        error = run_connector(cls).error
+        assert isinstance(error, ConnectorError)
+        assert f"{cls.__name__}.extract must not yield" in str(error)
+
+
+def test_sys_exit_is_the_connectors_error_and_values_that_are_no_text_are_masked():
+    class Leaves(Connector):
+        def extract(self) -> None:
+            self.log.info("the pin is %s", self.credentials["pin"])
+            raise SystemExit(3)
+
+    found = run_connector(Leaves, credentials={"pin": 87654321})
+    assert str(found.error) == "the connector called sys.exit(3)"
+    assert found.log == ["the pin is **********"]

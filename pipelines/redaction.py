@@ -1,0 +1,155 @@
+"""What a connector prints and logs on its own, masked before anybody keeps it.
+
+Dagster stores what a step writes to the standard streams (compute logs). A connector of ours runs in this
+process, so its `print` and its standard `logging` are masked above the file descriptors that Dagster reads.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from connectors.config.secrets import RedactingFilter, Redactor
+
+_lock = threading.RLock()
+_installed: _Installed | None = None
+
+
+@contextmanager
+def output_redacted(redact: Redactor) -> Iterator[None]:
+    """Masks secrets in what is printed, or logged by standard `logging`, in this process meanwhile.
+
+    Uses may nest and overlap: the streams are put back at the end of the last one. Output of child processes
+    and of writes to a file descriptor does not pass here.
+    """
+    global _installed
+    with _lock:
+        if _installed is None:
+            _installed = _Installed()
+        here = _installed
+        here.redactors.append(redact)
+        here.users += 1
+        here.watch_handlers(redact)
+    try:
+        yield
+    finally:
+        with _lock:
+            here.users -= 1
+            if here.users:
+                here.flush()
+            else:
+                _installed = None
+                here.remove()
+
+
+class _Installed:
+    """The masking streams in the place of the standard ones, and the filters on handlers."""
+
+    def __init__(self) -> None:
+        # None is dropped before the streams are gone: one that a logging handler has kept still masks.
+        self.redactors: list[Redactor] = []
+        self.users = 0
+        self._filters: list[tuple[logging.Handler, RedactingFilter]] = []
+        self._originals = (sys.stdout, sys.stderr)
+        self._streams = [RedactingStream(stream, self.redactors) for stream in self._originals]
+        sys.stdout, sys.stderr = self._streams
+
+    def watch_handlers(self, redact: Redactor) -> None:
+        """Filters every handler that there is: one may have been made with the stream as it was before."""
+        loggers = [logging.getLogger(), *logging.Logger.manager.loggerDict.values()]
+        for handler in {h for one in loggers if isinstance(one, logging.Logger) for h in one.handlers}:
+            quiet = RedactingFilter(redact)
+            handler.addFilter(quiet)
+            self._filters.append((handler, quiet))
+
+    def flush(self) -> None:
+        for stream in self._streams:
+            stream.finish()
+
+    def remove(self) -> None:
+        sys.stdout, sys.stderr = self._originals
+        for handler, quiet in self._filters:
+            handler.removeFilter(quiet)
+        self.flush()
+
+
+class _Lines(io.BufferedIOBase):
+    """Takes bytes, and gives whole lines of text, masked. A line is held until it ends: its secret may come in
+    parts.
+    """
+
+    def __init__(self, stream: TextIO, redactors: Sequence[Redactor]) -> None:
+        self._stream = stream
+        self._redactors = redactors
+        self._pending = bytearray()
+        self._lock = threading.RLock()
+
+    @property
+    def name(self) -> str:
+        return str(getattr(self._stream, "name", ""))
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        given = bytes(data)
+        with self._lock:
+            self._pending += given
+            end = max(self._pending.rfind(b"\n"), self._pending.rfind(b"\r")) + 1
+            self._emit(end)
+        return len(given)
+
+    def finish(self) -> None:
+        with self._lock:
+            self._emit(len(self._pending))
+            self._stream.flush()
+
+    def _emit(self, end: int) -> None:
+        if not end:
+            return
+        text = bytes(self._pending[:end]).decode("utf-8", "replace")
+        del self._pending[:end]
+        for redact in tuple(self._redactors):
+            text = redact(text)
+        self._stream.write(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Gives out what is left; the stream below is not this one's to close."""
+        if self._pending:
+            self.finish()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+
+class RedactingStream(io.TextIOWrapper):
+    """A text stream that masks line by line what is written to it, or to its `buffer`."""
+
+    def __init__(self, stream: TextIO, redactors: Sequence[Redactor]) -> None:
+        self._original = stream
+        self._lines = _Lines(stream, redactors)
+        super().__init__(
+            self._lines, encoding="utf-8", errors="backslashreplace", newline="", write_through=True
+        )
+
+    def finish(self) -> None:
+        """Gives out the line that has not ended."""
+        self.flush()
+        self._lines.finish()
+
+    def __getattr__(self, name: str) -> Any:
+        # rich asks a stream for the one below it, to draw its progress there.
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._original, name)
