@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -13,28 +13,54 @@ from lineage.names import Identifier, TableName, dotted, stored
 from lineage.sql import Binding, bind
 
 
+class _Table(NamedTuple):
+    """A table that references name; `folds` says that it may be another one whose name differs in case only."""
+
+    connection: str
+    instance: str | None
+    database: str | None
+    schema: str | None
+    title: str
+    folds: bool
+    refs: list[int]
+
+    @property
+    def key(self) -> str:
+        """The parts, dotted; a schema that is absent behind a database is an empty part."""
+        absent = "" if self.database is not None else None
+        return dotted(self.database, absent if self.schema is None else self.schema, self.title)
+
+    @property
+    def id(self) -> str:
+        return f"{self.connection}/{self.key}"
+
+    @property
+    def folded(self) -> tuple[str | None, ...]:
+        parts = (self.instance, self.database, self.schema, self.title)
+        return tuple(part and part.lower() for part in parts)
+
+    @property
+    def spelled(self) -> tuple[str | None, ...]:
+        return (self.instance and self.instance.lower(), self.database, self.schema, self.title)
+
+
 def infer_tables(db: duckdb.DuckDBPyConnection, uses: Uses) -> bool:
     """Adds to `resource` and `owner` what `infer_tables` connections name and nobody has; True when there is any.
 
     A table that several of them name belongs to the first by name.
     """
-    rows = db.execute("""
-        SELECT r.database, r.schema, r.title, min(r.connection), list(r.ref) FROM reference r
-        JOIN match m USING (ref) JOIN connection c USING (connection)
-        WHERE c.infer_tables AND len(m.candidates) = 0 AND r.instance IS NULL
-        GROUP BY r.database, r.schema, r.title ORDER BY ALL
-    """).fetchall()
-    inferred = {ref: dotted(d, s, t) for d, s, t, _, refs in rows for ref in refs}
-    if not inferred:
+    tables = _named_tables(db, uses)
+    if not tables:
         return False
+    inferred = {ref: table.id for table in tables for ref in table.refs}
     columns = _columns(uses, inferred)
     made: list[tuple[Any, ...]] = []
-    for database, schema, table, connection, _ in rows:
-        key = dotted(database, schema, table)
-        made.append((connection, key, "table", None, table, database, schema))
+    for one in tables:
+        place = (one.database, one.schema)
+        made.append((one.connection, one.key, "table", None, one.title, *place))
         made += [
-            (connection, dotted(database, schema, table, c), "column", key, c, database, schema)
-            for c in columns.get(key, {}).values()
+            (one.connection, f"{one.key}.{dotted(c)}", "column", one.key, c, *place)
+            for c in columns.get(one.id, {}).values()
         ]
     names = ["connection", "key", "entity_type", "parent_key", "title", "database", "schema"]
     arrays = [pa.array(list(values), pa.string()) for values in zip(*made, strict=True)]
@@ -53,6 +79,46 @@ def infer_tables(db: duckdb.DuckDBPyConnection, uses: Uses) -> bool:
         FROM resource r JOIN connection c USING (connection) WHERE r.inferred AND NOT r.is_column
     """)
     return True
+
+
+def _named_tables(db: duckdb.DuckDBPyConnection, uses: Uses) -> list[_Table]:
+    """The tables to infer: what SQL names and nobody has. Spellings that mean one table are one, the first."""
+    of_sql = sorted({ref for _, names in uses.references() for ref in names.values()})
+    db.register("of_sql", pa.table({"ref": pa.array(of_sql, pa.int32())}))
+    rows = db.execute("""
+        SELECT r.connection, lower(r.instance), r.database, r.schema, r.title,
+               r.fold_database AND r.fold_schema AND r.fold_title, [r.ref]
+        FROM reference r JOIN of_sql USING (ref) JOIN match m USING (ref) JOIN connection c USING (connection)
+        WHERE c.infer_tables AND len(m.candidates) = 0
+            AND (r.instance IS NULL OR lower(r.instance) = lower(c.instance))
+        ORDER BY r.ref
+    """).fetchall()
+    db.unregister("of_sql")
+    alike: dict[tuple[str | None, ...], list[_Table]] = {}
+    for row in rows:
+        table = _Table(*row)
+        alike.setdefault(table.folded[1:], []).append(table)
+    return sorted(
+        (table for group in alike.values() for table in _merged(group)), key=lambda t: (t.connection, t.key)
+    )
+
+
+def _merged(group: list[_Table]) -> list[_Table]:
+    """One table for each that a group of names, alike but for their case, means."""
+    tables: dict[tuple[str | None, ...], _Table] = {}
+    # Names that are exact go first: what folds joins the one of its spelling, or the only one.
+    for name in sorted(group, key=lambda one: (one.instance is None, one.folds, one.refs)):
+        near = [key for key, table in tables.items() if name.instance in (None, table.instance)]
+        fitting = [key for key in near if key[1:] == name.spelled[1:]] or (near if name.folds else [])
+        if len(fitting) > 1:
+            fitting = [key for key in fitting if tables[key].connection == name.connection]
+        if len(fitting) == 1:
+            old = tables[fitting[0]]
+            first = min(old.connection, name.connection) if name.instance == old.instance else old.connection
+            tables[fitting[0]] = old._replace(connection=first, refs=old.refs + name.refs)
+        else:
+            tables[name.spelled] = name
+    return list(tables.values())
 
 
 def _columns(uses: Uses, inferred: Mapping[int, str]) -> dict[str, dict[str, str]]:

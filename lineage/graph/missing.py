@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from lineage.graph.unresolved import Unresolved
 from lineage.graph.uses import Use, Uses
-from lineage.names import Identifier, TableName
-from lineage.sql import StatementBinding
+from lineage.names import TableName
+from lineage.sql import Binding
+from lineage.sql.binding import Missing
+from lineage.sql.dialects import is_system_column
 
 _PARTS = ("cluster", "database", "schema", "table")
 
@@ -83,10 +86,11 @@ def missing_of(
             reference = {"type": "external_column", "column": one.column.text}
             message = f"column {one.column.text} could be of {len(tables)} tables; qualify it"
             yield entry(reference, "from", "ambiguous_column", message, tuple(tables))
-        for table_id, column in _absent_columns(uses, use, statement):
-            reference = {"type": "external_column", "table": table_id, "column": column}
-            message = f"the table is {table_id}, which has no column {column}"
-            yield entry(reference, "from", "not_found", message, (table_id,))
+    for problem in _column_problems(uses, use, binding, reads_only=reads_only):
+        reference = {"type": "external_column", "column": problem.column}
+        if len(problem.tables) == 1:
+            reference["table"] = problem.tables[0]
+        yield entry(reference, problem.side, problem.reason, problem.message, problem.candidates)
 
 
 def _reference(uses: Uses, use: Use, name: TableName) -> dict[str, str]:
@@ -95,11 +99,55 @@ def _reference(uses: Uses, use: Use, name: TableName) -> dict[str, str]:
     return {"type": "external_table"} | given
 
 
-def _absent_columns(uses: Uses, use: Use, statement: StatementBinding) -> Iterator[tuple[str, str]]:
-    """Columns that are read of tables whose columns are known, and are not among them."""
-    read: list[tuple[TableName, Identifier]] = [(e.upstream, e.upstream_column) for e in statement.edges]
-    read += [(one.table, one.column) for one in statement.indirect]
-    for name, column in dict.fromkeys(read):
-        table = uses.table(use, name)
-        if table and table[0].columns and uses.column(use, name, column) is None:
-            yield table[0].id, column.text
+class _Problem(NamedTuple):
+    """A column that is not exactly one of the tables' where SQL names it."""
+
+    tables: tuple[str, ...]
+    column: str
+    side: str
+    reason: str
+    message: str
+    candidates: tuple[str, ...]
+
+
+def _column_problems(uses: Uses, use: Use, binding: Binding, *, reads_only: bool) -> Iterator[_Problem]:
+    """Columns that tables do not have, or have several of, each once."""
+    told: set[tuple[tuple[str, ...], str, str]] = set()
+    for one, is_claim in dict.fromkeys(_named(binding, reads_only=reads_only)):
+        targets = [t[0] for name in one.tables if (t := uses.table(use, name)) and t[0].columns]
+        tables = tuple(sorted({target.id for target in targets}))
+        side = "to" if one.written else "from"
+        if not tables or is_system_column(one.column.text.lower()) or (tables, one.column.text, side) in told:
+            continue
+        dialect = uses.program(use).dialect
+        ids = sorted({i for target in targets for i in target.named(one.column, dialect)[0]})
+        if len(ids) == 1 or not (ids or is_claim):
+            continue
+        told.add((tables, one.column.text, side))
+        text, where = one.column.text, " or ".join(tables)
+        if ids:
+            message = (
+                f"column {text} of {where} could be {len(ids)} columns; no single one is spelled exactly so"
+            )
+            yield _Problem(tables, text, side, "ambiguous", message, tuple(ids))
+        elif len(tables) == 1:
+            message = f"the table is {where}, which has no column {text}"
+            yield _Problem(tables, text, side, "not_found", message, tables)
+        else:
+            message = f"none of the {len(tables)} known tables that it could be of has a column {text}"
+            yield _Problem(tables, text, side, "not_found", message, tables)
+
+
+def _named(binding: Binding, *, reads_only: bool) -> Iterator[tuple[Missing, bool]]:
+    """What the binding says is missing, and every column that is read or written and may be.
+
+    With each whether the text claims that the table has it: a query's own names are no claim.
+    """
+    for statement in binding.statements:
+        yield from ((one, True) for one in statement.missing if not (one.written and reads_only))
+        for edge in statement.edges:
+            yield Missing((edge.upstream,), edge.upstream_column), True
+            if edge.downstream and edge.column and not reads_only:
+                yield Missing((edge.downstream,), edge.column, True), False
+        for indirect in statement.indirect:
+            yield Missing((indirect.table,), indirect.column), True

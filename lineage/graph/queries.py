@@ -13,7 +13,7 @@ from lineage.graph.missing import Reason, missing_of
 from lineage.graph.unresolved import Unresolved
 from lineage.graph.uses import Use, Uses
 from lineage.names import Identifier, TableName
-from lineage.sql import ColumnEdge
+from lineage.sql import ColumnEdge, StatementBinding
 
 # Clauses within an output's expression: its column edge carries them.
 IN_OUTPUT = frozenset({"case", "window"})
@@ -48,6 +48,12 @@ def query_edges(
     return unresolved
 
 
+def _given(statement: StatementBinding) -> set[TableName]:
+    """The tables whose columns the statement gives, those under a star that nobody can expand included."""
+    upstreams = [up for flow in statement.flows for output in flow.outputs for up in output.upstreams]
+    return {up.table for up in upstreams if up.table}
+
+
 class _Edges:
     def __init__(self, uses: Uses) -> None:
         self._uses = uses
@@ -58,13 +64,13 @@ class _Edges:
         target = self._uses.targets.get(node)
         dialect = self._uses.program(use).dialect
         for statement in self._uses.binding(use).statements:
-            placed = target.place(statement.outputs, dialect) if target else {}
+            placed = target.place(statement.flows[0], dialect) if target and statement.flows else {}
             for edge in statement.edges:
                 self._column_edge(use, edge, placed.get(edge.position, node), reason)
             filters = [one for one in statement.indirect if one.clause not in IN_OUTPUT]
             for one in filters:
                 self._filter(use, one.table, one.column, node, one.clause, reason)
-            only_filters = {one.table for one in filters} - {edge.upstream for edge in statement.edges}
+            only_filters = {one.table for one in filters} - _given(statement)
             self._table_edges(use, statement.reads, only_filters, [node], reason)
 
     def of_statement(self, use: Use, reason: Reason) -> None:
@@ -81,7 +87,7 @@ class _Edges:
                 into = [targets[one.downstream]] if one.downstream in targets else list(targets.values())
                 for target in into:
                     self._filter(use, one.table, one.column, target.id, one.clause, reason)
-            only_filters = {one.table for one in filters} - {edge.upstream for edge in statement.edges}
+            only_filters = {one.table for one in filters} - _given(statement)
             self._table_edges(use, statement.reads, only_filters, [t.id for t in targets.values()], reason)
 
     def _table_edges(

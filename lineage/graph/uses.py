@@ -6,7 +6,7 @@ declaration and statement that carries it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import duckdb
@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from lineage.names import Identifier, TableName, folds, is_path, stored
 from lineage.resolve import PARTS
-from lineage.sql import Binding, Output, Program, bind
+from lineage.sql import Binding, Flow, Program, bind
+from lineage.sql.dialects import columns_fold
 from lineage.sql.program import is_current
 
 
@@ -28,8 +29,11 @@ class Use(NamedTuple):
 
 
 class Column(NamedTuple):
+    """A column of a table; `position` is its place among the others, None where it is not known."""
+
     title: str
     id: str
+    position: int | None
 
 
 class Match(NamedTuple):
@@ -46,27 +50,41 @@ class Target:
 
     def __init__(self, table_id: str, columns: list[Column]) -> None:
         self.id = table_id
-        self.columns = columns
-        self._exact = {c.title: c.id for c in columns}
-        folded: dict[str, list[str]] = {}
-        for column in columns:
-            folded.setdefault(column.title.lower(), []).append(column.id)
-        self._folded = {title: ids[0] for title, ids in folded.items() if len(ids) == 1}
+        own = {c.title for c in columns if c.id.startswith(f"{table_id}.")}
+        # The owner's column stands for those that describers add under its title.
+        self.columns = [c for c in columns if c.title not in own or c.id.startswith(f"{table_id}.")]
+        self._exact: dict[str, list[str]] = {}
+        self._folded: dict[str, list[str]] = {}
+        for column in self.columns:
+            self._exact.setdefault(column.title, []).append(column.id)
+            self._folded.setdefault(column.title.lower(), []).append(column.id)
+        places = {c.position for c in self.columns}
+        self.is_ordered = None not in places and len(places) == len(self.columns)
 
-    def find(self, name: Identifier, dialect: str | None) -> tuple[str, str] | None:
-        """The column's id and how it was found."""
+    def named(self, name: Identifier, dialect: str | None) -> tuple[Sequence[str], str]:
+        """The ids of the columns that the name may mean, and how they were found."""
         text = stored(name, dialect)
         if text in self._exact:
             return self._exact[text], "exact"
-        if folds(name, None) and text.lower() in self._folded:
-            return self._folded[text.lower()], "casefold"
-        return None
+        if columns_fold(name.quoted, dialect):
+            return self._folded.get(text.lower(), ()), "casefold"
+        return (), "exact"
 
-    def place(self, outputs: Iterable[Output], dialect: str | None) -> dict[int, str]:
-        """Which column each output fills: by name, the rest by position where the counts agree."""
-        outputs = list(outputs)
+    def find(self, name: Identifier, dialect: str | None) -> tuple[str, str] | None:
+        """The column's id and how it was found; None where the name means none or several."""
+        ids, how = self.named(name, dialect)
+        return (ids[0], how) if len(ids) == 1 else None
+
+    def place(self, flow: Flow, dialect: str | None) -> dict[int, str]:
+        """Which column each output fills: by name; by position where no name fits, or the text lists the columns.
+
+        Positions mean something only where the counts agree and every column's place is known.
+        """
+        outputs = flow.outputs
         placed = {o.position: f[0] for o in outputs if o.name and (f := self.find(o.name, dialect))}
-        if len(outputs) == len(self.columns) and not any(o.star for o in outputs):
+        if (placed and not flow.listed) or any(o.star for o in outputs):
+            return placed
+        if self.is_ordered and len(outputs) == len(self.columns):
             taken = set(placed.values())
             for output, column in zip(outputs, self.columns, strict=True):
                 if output.position not in placed and column.id not in taken:
@@ -171,11 +189,11 @@ class Uses:
         """)
         self._db.unregister("wanted")
         columns: dict[str, list[Column]] = {}
-        for table, title, column in self._db.execute("""
-            SELECT f.table_id, f.title, f.id FROM field f JOIN bound_table t ON t.id = f.table_id
-            ORDER BY f.table_id, f.position, f.id
+        for table, *column in self._db.execute("""
+            SELECT f.table_id, f.title, f.id, nullif(f.position, 9223372036854775807)
+            FROM field f JOIN bound_table t ON t.id = f.table_id ORDER BY f.table_id, f.position, f.id
         """).fetchall():
-            columns.setdefault(table, []).append(Column(title, column))
+            columns.setdefault(table, []).append(Column(*column))
         tables = self._db.execute("SELECT id FROM bound_table").fetchall()
         self.targets = {table: Target(table, columns.get(table, [])) for (table,) in tables}
 
@@ -196,12 +214,15 @@ class Uses:
     def binding(self, use: Use) -> Binding:
         """The program bound to the tables that its names were matched with."""
         if use not in self._bound:
-            catalogue = {}
+            catalogue: dict[TableName, Sequence[str]] = {}
+            unordered: set[TableName] = set()
             for name, ref in self._references[use].items():
                 found = self._matches[ref].id
                 if found in self.targets and self.targets[found].columns:
                     catalogue[name] = [c.title for c in self.targets[found].columns]
-            self._bound[use] = bind(self.program(use), catalogue)
+                    if not self.targets[found].is_ordered:
+                        unordered.add(name)
+            self._bound[use] = bind(self.program(use), catalogue, unordered)
         return self._bound[use]
 
     def table(self, use: Use, name: TableName) -> tuple[Target, str] | None:

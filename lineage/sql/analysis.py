@@ -23,12 +23,20 @@ def analyze(
     """The lineage of a text of one or more statements. Never raises: trouble is in `Analysis.errors`.
 
     `schemas` maps a table's dotted name to its columns, in order (a mapping to their types, or a sequence). A
-    dialect that is not known is read as generic SQL.
+    dialect that is not known is read as generic SQL. None is the empty text, any other value that is no text what
+    `str` makes of it.
     """
-    program = compile_sql(sql, dialect)
+    text: object = sql
+    name: object = dialect
+    dialect = name if isinstance(name, str) else None
+    program = compile_sql(_text_of(text), dialect)
     defaults = Defaults(default_database, default_schema)
     catalogue = _catalogue(program, schemas, defaults) if schemas else {}
     return Analysis(bind(program, catalogue), dialect or "generic", defaults)
+
+
+def _text_of(value: object) -> str:
+    return "" if value is None else str(value)
 
 
 class Defaults:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from lineage.names import Identifier, TableName
@@ -26,20 +26,31 @@ _WAYS: tuple[tuple[str, ...], ...] = (
 )  # fmt: skip
 
 
-def bind(program: Program, catalogue: Mapping[TableName, Sequence[str]]) -> Binding:
+def bind(
+    program: Program,
+    catalogue: Mapping[TableName, Sequence[str]],
+    unordered: Collection[TableName] = (),
+) -> Binding:
     """The lineage of a program's statements.
 
     `catalogue` gives, for the tables of `program.table_names` that are known, the columns' names as they are
-    stored, in order. A table that is not in it has unknown columns: none is invented for it.
+    stored, in order; `unordered` are the tables whose order is not known: no place in them means a column. A
+    table that is not in the catalogue has unknown columns: none is invented for it.
     """
-    return _StatementBinder(program, catalogue).bind()
+    return _StatementBinder(program, catalogue, unordered).bind()
 
 
 class _StatementBinder:
-    def __init__(self, program: Program, catalogue: Mapping[TableName, Sequence[str]]) -> None:
+    def __init__(
+        self,
+        program: Program,
+        catalogue: Mapping[TableName, Sequence[str]],
+        unordered: Collection[TableName],
+    ) -> None:
         self.program = program
         self.tables = program.all_tables
         self.catalogue = catalogue
+        self.unordered = unordered
         self.binder = Binder(program, self._stored_columns)
         self._defined: dict[tuple[str, ...], list[str]] = {}
 
@@ -56,6 +67,9 @@ class _StatementBinder:
         defined = self._defined.get(self._table_key(table)) if self._defined else None
         return defined if defined is not None else self.catalogue.get(self.tables[table])
 
+    def _order_is_known(self, table: int) -> bool:
+        return self.tables[table] not in self.unordered or self._table_key(table) in self._defined
+
     def _table_key(self, table: int) -> tuple[str, ...]:
         keys = self.binder.keys
         return tuple(keys[name] for name in self.program.tables[table] if name >= 0)
@@ -63,11 +77,14 @@ class _StatementBinder:
     def _statement(self, index: int, statement: StatementProgram) -> StatementBinding:
         tables = self.tables
         flows = []
+        absent: list[Missing] = []
         for table, columns, scope, by_position in statement.flows:
             outputs = self._outputs(table, columns, scope, by_position)
-            flows.append(Flow(tables[table] if table >= 0 else None, outputs))
+            flows.append(Flow(tables[table] if table >= 0 else None, outputs, columns is not None))
             if table >= 0 and statement.kind.startswith("create"):
                 self._define(table, outputs)
+            elif table >= 0:
+                absent += self._absent_written(table, columns, scope, by_position)
         for table, names in statement.columns:
             self._set_columns(
                 table, [self.program.identifier(n).text for n in names] if names is not None else None
@@ -81,7 +98,7 @@ class _StatementBinder:
             tuple(flows),
             self._indirect(flows, reached),
             self._ambiguous(reached),
-            self._missing(reached),
+            tuple(dict.fromkeys([*self._missing(reached), *absent])),
         )
 
     def _outputs(
@@ -94,7 +111,7 @@ class _StatementBinder:
             names = columns
         elif by_position and table >= 0:
             target = self.binder.table(table)
-            if target.known:
+            if target.known and self._order_is_known(table):
                 names = [item[1] for item in target.items]
         outputs = []
         for place, item in enumerate(items):
@@ -191,9 +208,26 @@ class _StatementBinder:
     def _missing(self, reached: list[list[int]]) -> tuple[Missing, ...]:
         out: dict[Missing, None] = {}
         for number in dict.fromkeys(number for numbers in reached for number in numbers):
-            for table, name in self.binder.missing[number].values():
-                out[Missing(self.tables[table], self.program.identifier(name))] = None
+            for tables, column in self.binder.missing[number].values():
+                out[Missing(tuple(self.tables[table] for table in tables), column)] = None
         return tuple(out)
+
+    def _absent_written(
+        self, table: int, columns: list[int] | None, scope: int, by_position: bool
+    ) -> list[Missing]:
+        """The columns that the text says it writes, and that the table does not have."""
+        target = self.binder.table(table)
+        outputs = self.program.scopes[scope].outputs
+        if columns is None and not by_position and not any(output[0] == -2 for output in outputs):
+            columns = [output[0] for output in outputs if output[0] >= 0]
+        if not target.known or not columns:
+            return []
+        keys, identifier = self.binder.keys, self.program.identifier
+        return [
+            Missing((self.tables[table],), identifier(name), True)
+            for name in columns
+            if target.find_known(keys[name], name) is None
+        ]
 
 
 def _all_deps(scope: Any) -> list[list[int]]:

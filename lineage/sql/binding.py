@@ -54,20 +54,26 @@ class Ambiguous(NamedTuple):
 
 
 class Missing(NamedTuple):
-    """A column that the catalogue's table does not have: an error in the text, or a catalogue out of date.
+    """A column that none of the catalogue's tables has: an error in the text, or a catalogue out of date.
 
-    Where the text itself names the table (`t.c`), the column is among the upstreams all the same.
+    `tables` are the known ones in sight. Where the text itself names the table (`t.c`), it is that one, and the
+    column is among the upstreams all the same. `written` says that the column is written, not read.
     """
 
-    table: TableName
+    tables: tuple[TableName, ...]
     column: Identifier
+    written: bool = False
 
 
 class Flow(NamedTuple):
-    """Where outputs go: into a table, or, with None, to whoever ran the query."""
+    """Where outputs go: into a table, or, with None, to whoever ran the query.
+
+    `listed` says that the text lists the columns they fill.
+    """
 
     table: TableName | None
     outputs: tuple[Output, ...]
+    listed: bool = False
 
 
 class ColumnEdge(NamedTuple):

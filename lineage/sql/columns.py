@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from lineage.names import Identifier
-from lineage.sql.dialects import columns_by_key, key_of
+from lineage.names import Identifier, stored
+from lineage.sql.dialects import columns_by_key, columns_fold, key_of
 from lineage.sql.program import VALUE
 
 _QUOTES = ('"', "'")  # PIVOT names a column after a literal: 'jan', quotes included
@@ -29,14 +29,25 @@ class Computed(Ups):
         self.texts = texts
 
 
+class Twin(Ups):
+    """A column that only its spelling tells from another one of its table."""
+
+    __slots__ = ("table",)
+
+    def __init__(self, ups: Ups, table: TableColumns) -> None:
+        super().__init__(ups)
+        self.table = table
+
+
 # Several unknown tables behind one name: told apart by identity, never merged into other dependencies.
 AMBIGUOUS: Ups = {-1: 0}
 
 
 class Registry:
-    """Numbers for the columns met while binding."""
+    """Numbers for the columns met while binding. `identify` gives a name as it was written."""
 
-    def __init__(self) -> None:
+    def __init__(self, identify: Callable[[Spelled], Identifier]) -> None:
+        self.identify = identify
         self.columns: list[tuple[int, Spelled]] = []  # table number (-1: not certain), name
         self._numbers: dict[tuple[int, str], int] = {}
 
@@ -51,7 +62,7 @@ class Registry:
 class TableColumns:
     """A real table. `names` are its columns as the catalogue stores them, None where it does not know it."""
 
-    __slots__ = ("_dialect", "_items", "_names", "_stored", "_ups", "known", "registry", "table")
+    __slots__ = ("_dialect", "_items", "_names", "_stored", "_twins", "_ups", "known", "registry", "table")
 
     def __init__(self, registry: Registry, table: int, names: Sequence[str] | None, dialect: str) -> None:
         self.registry = registry
@@ -60,6 +71,7 @@ class TableColumns:
         self._names = names or ()
         self._dialect = dialect
         self._stored: dict[str, str] | None = None  # key -> name
+        self._twins: dict[str, list[str]] = {}  # folded name -> names, of those that only case tells apart
         self._ups: dict[str, Ups] = {}
         self._items: list[Any] | None = None
 
@@ -69,7 +81,7 @@ class TableColumns:
         if self._items is None:
             if self.known:
                 ups_of = self._ups_of
-                self._items = [(key, Identifier(n), ups_of(n)) for key, n in self._calling_keys()]
+                self._items = [(key, self._identifier(n), ups_of(n)) for key, n in self._calling_keys()]
             else:
                 self._items = [OpenStar((self,))]
         return self._items
@@ -78,18 +90,43 @@ class TableColumns:
         """Whether it is certain, and what the column depends on; None when there is no such column."""
         if not self.known:
             return False, {self.registry.number(self.table, key, name): VALUE}
-        return True, self.find_known(key)
+        return True, self.find_known(key, name)
 
-    def find_known(self, key: str) -> Ups | None:
-        """The same, of a table that the catalogue knows."""
+    def find_known(self, key: str, name: Spelled) -> Ups | None:
+        """The same, of a table that the catalogue knows.
+
+        A name that several columns answer to equally is of this table, under the name as it is written.
+        """
+        found = self._by_key().get(key)
+        if self._twins and (twins := self._twins.get(key.lstrip('"').lower())):
+            written = self.registry.identify(name)
+            text = stored(written, self._dialect)
+            fitting = [twin for twin in twins if twin == text]
+            if not fitting and columns_fold(written.quoted, self._dialect):
+                fitting = twins
+            if len(fitting) > 1:
+                return {self.registry.number(self.table, key, name): VALUE}
+            found = fitting[0] if fitting else None
+        return None if found is None else self._ups.get(found) or self._ups_of(found)
+
+    def _by_key(self) -> dict[str, str]:
         if self._stored is None:
-            self._stored = columns_by_key(self._names, self._dialect)
-        stored = self._stored.get(key)
-        return None if stored is None else self._ups.get(stored) or self._ups_of(stored)
+            names = self._names
+            self._stored = columns_by_key(names, self._dialect)
+            if len(set(map(str.lower, names))) < len(names):
+                for name in names:
+                    self._twins.setdefault(name.lower(), []).append(name)
+                self._twins = {key: twins for key, twins in self._twins.items() if len(twins) > 1}
+        return self._stored
+
+    def _identifier(self, name: str) -> Identifier:
+        """A stored name as one would write it: in quotes where only they tell it from another one."""
+        return Identifier(name, name.lower() in self._twins)
 
     def find_path(self, keys: list[str]) -> Ups | None:
         """The field of a struct, where the catalogue lists fields by their whole path."""
-        return self.find_known(".".join(keys)) if self.known else None
+        path = ".".join(keys)
+        return self.find_known(path, Identifier(path)) if self.known else None
 
     def tables(self) -> set[int]:
         return {self.table}
@@ -97,16 +134,16 @@ class TableColumns:
     def _ups_of(self, stored: str) -> Ups:
         ups = self._ups.get(stored)
         if ups is None:
-            ups = self._ups[stored] = {
-                self.registry.number(self.table, '"' + stored, Identifier(stored)): VALUE
-            }
+            number = self.registry.number(self.table, '"' + stored, self._identifier(stored))
+            ups = {number: VALUE}
+            if stored.lower() in self._twins:
+                ups = Twin(ups, self)
+            self._ups[stored] = ups
         return ups
 
     def _calling_keys(self) -> Iterator[tuple[str, str]]:
         """By which key queries call each column: the one of the unquoted name, if that finds it."""
-        if self._stored is None:
-            self._stored = columns_by_key(self._names, self._dialect)
-        stored = self._stored
+        stored = self._by_key()
         for name in self._names:
             bare = key_of(name, False, self._dialect)
             yield (bare if stored.get(bare) == name else key_of(name, True, self._dialect)), name
@@ -178,13 +215,14 @@ class OpenStar:
 class ScopeColumns:
     """The outputs of a scope: items are (key, name or None, ups) or an OpenStar."""
 
-    __slots__ = ("by_key", "items", "open_ups", "stars")
+    __slots__ = ("by_key", "items", "open_ups", "stars", "twins")
 
     def __init__(self, items: list[Any], open_ups: Ups | None = None) -> None:
         self.items = items
         self.open_ups = open_ups
         self.by_key: dict[str, Ups] = {}
         self.stars: list[OpenStar] = []
+        self.twins: dict[str, TableColumns] = {}  # by key the table that must tell such columns apart
         by_key = self.by_key
         for item in items:
             if type(item) is OpenStar:
@@ -193,8 +231,12 @@ class ScopeColumns:
                 by_key[item[0]] = item[2]
                 if item[0][:1] in _QUOTES:
                     by_key.setdefault(item[0].strip("\"'").lower(), item[2])
+            elif type(item[2]) is Twin and item[2].table is getattr(by_key[item[0]], "table", None):
+                self.twins[item[0]] = item[2].table
 
     def find(self, key: str, name: Spelled) -> tuple[bool, Ups | None]:
+        if key in self.twins:
+            return True, self.twins[key].find_known(key, name)
         ups = self.by_key.get(key)
         if ups is None and key[:1] == '"':
             ups = self.by_key.get(key[1:].lower())

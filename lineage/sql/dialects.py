@@ -58,6 +58,24 @@ _NO_ALIAS_REUSE = frozenset(
     }
 )
 _PSEUDO_COLUMNS = frozenset({"rownum", "level", "rowid", "sysdate", "systimestamp", "user", "uid"})
+# Columns that systems add to every table.
+_SYSTEM_COLUMNS = frozenset(
+    {
+        *_PSEUDO_COLUMNS,
+        *("ctid", "oid", "tableoid", "xmin", "xmax", "cmin", "cmax"),
+        *("_partitiontime", "_partitiondate", "_table_suffix", "_file_name", "_metadata", "ora_rowscn"),
+        *(
+            "_part",
+            "_part_index",
+            "input__file__name",
+            "block__offset__inside__file",
+            "_partition_id",
+            "_sample_factor",
+            "_rowid_",
+            "filename",
+        ),
+    }
+)
 # A common table expression may name itself without the word RECURSIVE.
 _IMPLICIT_RECURSION = frozenset({"tsql", "fabric", "oracle", "snowflake", "teradata", "exasol", ""})
 
@@ -65,11 +83,30 @@ _IMPLICIT_RECURSION = frozenset({"tsql", "fabric", "oracle", "snowflake", "terad
 @lru_cache(maxsize=256)
 def sqlglot_name(dialect: str | None) -> str:
     """sqlglot's name for the dialect; "" (its own, generic one) when nobody knows it."""
+    name = _plain(dialect)
+    name = _ALIASES.get(name, name)
+    return name if name in _of_sqlglot() else ""
+
+
+def is_known(dialect: str | None) -> bool:
+    """Whether somebody knows the dialect; none at all is the generic one."""
+    name = _plain(dialect)
+    return name in _ALIASES or name in _of_sqlglot()
+
+
+def dialect_names() -> list[str]:
+    """Every name that a dialect may be given by, sorted."""
+    return sorted((_of_sqlglot() | set(_ALIASES)) - {""})
+
+
+def _plain(dialect: str | None) -> str:
+    return (dialect or "").strip().lower().replace("-", "").replace("_", "").replace(" ", "")
+
+
+def _of_sqlglot() -> frozenset[str]:
     from sqlglot.dialects.dialect import Dialects
 
-    name = (dialect or "").strip().lower().replace("-", "").replace("_", "").replace(" ", "")
-    name = _ALIASES.get(name, name)
-    return name if name in {member.value for member in Dialects} else ""
+    return frozenset(member.value for member in Dialects)
 
 
 def key_of(text: str, quoted: bool, dialect: str) -> str:
@@ -105,6 +142,18 @@ def columns_by_key(names: Sequence[str], dialect: str) -> dict[str, str]:
     for name in names:
         out.setdefault(name.lower(), name)
     return out
+
+
+def columns_fold(quoted: bool, dialect: str | None) -> bool:
+    """Whether a column so written may also be one whose name differs from it in case only."""
+    if dialect in _EXACT:
+        return False
+    return not (quoted and (dialect in _STORES_LOWER or dialect in _STORES_UPPER))
+
+
+def is_system_column(key: str) -> bool:
+    """Whether tables have a column of this name that no catalogue lists."""
+    return key in _SYSTEM_COLUMNS or key.startswith(("metadata$", "$"))
 
 
 def pseudo_columns(dialect: str) -> frozenset[str]:

@@ -168,6 +168,18 @@ def _lambda(
     collect(frame, node.args["this"], how, deps, bound | names)
 
 
+def _comprehension(
+    frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]
+) -> None:
+    """`[f(y) for y in list if g(y)]`: y is none of a column."""
+    args = node.args
+    collect(frame, args["iterator"], how, deps, bound)
+    names = frozenset(frame.builder.key_of_node(args[n]) for n in ("expression", "position") if args.get(n))
+    for part in ("this", "condition"):
+        if args.get(part) is not None:
+            collect(frame, args[part], how, deps, bound | names)
+
+
 def _value_only(
     frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]
 ) -> None:
@@ -218,6 +230,7 @@ _SPECIALS: dict[type, _Special] = {
     exp.Filter: _filter,
     exp.Window: _window,
     exp.Lambda: _lambda,
+    exp.Comprehension: _comprehension,
     exp.Kwarg: _value_only,
     exp.PropertyEQ: _value_only,
     exp.Exists: _exists,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from lineage.names import Identifier
+from lineage.sql.absent import note_absent
 from lineage.sql.columns import (
     AMBIGUOUS,
     STAR,
@@ -17,7 +19,7 @@ from lineage.sql.columns import (
     Ups,
 )
 from lineage.sql.combine import add, differ, join_by_name, join_by_position, merge, without_text
-from lineage.sql.dialects import keys_of_names, names_rows, reuses_aliases
+from lineage.sql.dialects import is_system_column, keys_of_names, names_rows, reuses_aliases
 from lineage.sql.program import (
     ANY_QUALIFIER,
     BY_NAME,
@@ -48,13 +50,13 @@ class Binder:
         dialect = program.dialect
         self.program = program
         self.dialect = dialect
-        self.registry = Registry()
+        self.registry = Registry(program.identifier)
         self.stored_columns = stored_columns
         self.keys = keys_of_names(program.names, dialect)
         self.results: list[ScopeColumns | None] = [None] * len(program.scopes)
         self.ambiguous: list[dict[str, tuple[int, set[int]]]] = [{} for _ in program.scopes]
         # Columns that the catalogue says their table does not have.
-        self.missing: list[dict[str, tuple[int, int]]] = [{} for _ in program.scopes]
+        self.missing: list[dict[str, tuple[tuple[int, ...], Identifier]]] = [{} for _ in program.scopes]
         self.clauses: list[list[tuple[int, Ups]]] = [[] for _ in program.scopes]
         self._sources: list[list[Source] | None] = [None] * len(program.scopes)
         self._tables: dict[int, TableColumns] = {}
@@ -185,7 +187,9 @@ class Binder:
                     return self._give_up(number, name, source.columns.tables())
                 if found is None and type(source.columns) is TableColumns:
                     table = source.columns.table
-                    self.missing[number][keys[name]] = (table, name)
+                    if not is_system_column(keys[name]):
+                        absent = ((table,), self.program.identifier(name))
+                        self.missing[number][f"{keys[name]} {table}"] = absent
                     found = {self.registry.number(table, keys[name], name): VALUE}
                 return found if found is not None else {}
         return None
@@ -233,7 +237,7 @@ class Binder:
             if columns.__class__ is TableColumns:
                 if not columns.known:
                     possible.append(source)
-                elif (known := columns.find_known(key)) is not None:
+                elif (known := columns.find_known(key, name)) is not None:
                     sure.append(known)
                 continue
             certain, found = columns.find(key, name)
@@ -324,7 +328,7 @@ class Binder:
             if found is None:
                 found = self.find(number, names)
                 if found is None:
-                    self._note_missing(number, names)
+                    note_absent(self, number, names)
                     found = {}
                 resolved[target] = found
             return found
@@ -375,9 +379,3 @@ class Binder:
                 for item in columns.items if columns is not None else ():
                     add(out, self.whole(item) if type(item) is OpenStar else item[2], flags)
         return out
-
-    def _note_missing(self, number: int, names: list[int]) -> None:
-        """Nobody has the column. If there is one table in sight, it is that table's."""
-        sources = self.sources(number)
-        if len(names) == 1 and len(sources) == 1 and type(sources[0].columns) is TableColumns:
-            self.missing[number][self.keys[names[0]]] = (sources[0].columns.table, names[0])

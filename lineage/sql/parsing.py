@@ -204,9 +204,10 @@ def _is_cut(tree: Any) -> bool:
 
 def _chunks(text: str, tokens: list[Any]) -> list[list[Any]]:
     if ";" not in text.rstrip().rstrip(";"):
-        while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
-            tokens = tokens[:-1]
-        return [tokens] if tokens else []
+        last = len(tokens)
+        while last and tokens[last - 1].token_type is TokenType.SEMICOLON:
+            last -= 1
+        return [tokens[:last]] if last else []
     chunks: list[list[Any]] = [[]]
     for token in tokens:
         if token.token_type is TokenType.SEMICOLON:

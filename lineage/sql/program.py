@@ -18,7 +18,7 @@ from lineage.names import Identifier, TableName
 from lineage.sql.masking import mask_literals
 from lineage.sql.messages import without_text
 
-FORMAT = 2  # raise it when the meaning of anything below changes: cached programs are then compiled anew
+FORMAT = 3  # raise it when the meaning of anything below changes: cached programs are then compiled anew
 
 # Flags of a dependency: how the column stands in the expression.
 VALUE, CASE, WINDOW = 1, 2, 4

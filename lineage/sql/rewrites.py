@@ -21,6 +21,7 @@ _WITHIN = re.compile(r"\)\s*within\s+interval\b", re.I)
 def rewrite(sql: str, tokens: list[Any]) -> list[Any]:
     """The statement's tokens, made readable to the parser."""
     first = tokens[0]
+    sql = sql[first.start : tokens[-1].end + 1]  # a script's other statements are not looked through again
     if first.text.upper() == "REPLACE" and len(tokens) > 2:  # MySQL, SQLite: REPLACE [INTO] t
         tokens = [_token(TokenType.INSERT, "INSERT", first), *tokens[1:]]
     if first.token_type is TokenType.UPDATE and _COMPOUND.search(sql):

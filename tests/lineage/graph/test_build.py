@@ -364,3 +364,326 @@ def test_the_referenced_table_of_a_describer_takes_the_query(world):
     graph = world.graph()
     assert edge(graph, "wh/shop.sales.orders.status", "wh/shop.sales.customers.name")
     assert how(graph, "wh/shop.sales.orders.status", "wh/shop.sales.customers.name") == {"exact"}
+
+
+def read(world, *columns: str, sql: str, dialect: str = "duckdb"):
+    """The graph of a chart that reads tables of which t(columns) is one, and u(k) another."""
+    owner = Connection("wh", dialect, defaults=SHOP)
+    owner.table("shop.sales.t", *columns)
+    owner.table("shop.sales.u", "k")
+    world.run(owner)
+    bi = Connection("bi", dialect, defaults=SHOP)
+    bi.query(sql, bi.chart("c"))
+    world.run(bi)
+    return world.graph()
+
+
+def wrote(world, *columns: str, sql: str, dialect: str = "duckdb"):
+    """The same, of a statement."""
+    owner = Connection("wh", dialect, defaults=SHOP)
+    owner.table("shop.sales.t", *columns)
+    owner.table("shop.sales.u", "k")
+    world.run(owner)
+    jobs = Connection("jobs", dialect, defaults=SHOP)
+    jobs.statement(sql, location="a.sql")
+    world.run(jobs)
+    return world.graph()
+
+
+def told(graph) -> list[tuple]:
+    return [
+        (u["reason"], u["side"], u["reference"].get("column"), u["candidates"]) for u in graph.unresolved()
+    ]
+
+
+T, U = "wh/shop.sales.t", "wh/shop.sales.u"
+
+
+@pytest.mark.parametrize(
+    ("sql", "dialect", "column", "candidates"),
+    [
+        ("select nope from t", "duckdb", "nope", [T]),
+        ("select t.nope, nope, t.nope + 1 from t", "duckdb", "nope", [T]),
+        ("select b from t where zz > 1", "duckdb", "zz", [T]),
+        ('select "A" from t', "postgres", "A", [T]),
+        ("select x.y from t", "duckdb", "x.y", [T]),
+        ("select nope from t join u on a = k", "duckdb", "nope", [T, U]),
+        ("select (select nope from u) from t", "duckdb", "nope", [T, U]),
+    ],
+)
+def test_a_column_that_no_known_table_in_sight_has_is_one_entry(world, sql, dialect, column, candidates):
+    graph = read(world, "a", "b", sql=sql, dialect=dialect)
+    assert told(graph) == [("not_found", "from", column, candidates)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "dialect"),
+    [
+        ("select a + 1 as z from t order by z", "postgres"),
+        ("select a + 1 as z, z + 1 from t where z > 1", "snowflake"),
+        ("select count(*), a from t group by a order by count", "postgres"),
+        ("select [y + 1 for y in [1, 2] if y > 1], a from t", "duckdb"),
+        ("select ctid, t.xmin, current_date, now() from t", "postgres"),
+        ("select t from t", "postgres"),
+        ("select nope from t, elsewhere", "duckdb"),
+        ("select list_transform([1], z -> z + 1) from t", "duckdb"),
+        ("select nope from (select * from gone) q, t", "duckdb"),
+        ("select datediff(day, a, b), dateadd(month, 1, a) from t", "tsql"),
+        ("select datediff('day', a, b), my_seq.nextval from t", "snowflake"),
+        ("with r as (select 1 as n union all select n + 1 from r) select n, a from r, t", "tsql"),
+        ("select unnest as one, generate_series from t, unnest([1]), generate_series(1, 2)", "duckdb"),
+    ],
+)
+def test_what_is_no_column_of_a_table_is_not_missed(world, sql, dialect):
+    graph = read(world, "a", "b", sql=sql, dialect=dialect)
+    assert [one for one in told(graph) if one[2] is not None] == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "column"),
+    [
+        ('insert into t("Amount") select k from u', "Amount"),
+        ("update t set nope = u.k from u", "nope"),
+        ("merge into t using u on t.a = u.k when matched then update set nope = u.k", "nope"),
+    ],
+)
+def test_a_column_that_is_written_and_absent_is_told_with_its_side(world, sql, column):
+    graph = wrote(world, "a", "amount", sql=sql, dialect="postgres")
+    assert told(graph) == [("not_found", "to", column, [T])]
+    assert (f"{U}.k", f"{T}.amount") not in ends(graph)
+
+
+def test_the_row_that_an_upsert_excludes_is_no_missing_alias(world):
+    sql = "insert into t(a, b) select k, 1 from u on conflict (a) do update set b = excluded.b"
+    assert told(wrote(world, "a", "b", sql=sql, dialect="postgres")) == []
+
+
+def test_a_declared_query_does_not_claim_that_its_target_has_its_columns(world):
+    owner = warehouse(world)
+    owner.table("shop.sales.v", "id")
+    owner.query("select id, name as other from customers", InternalResource(databuilder_id="shop.sales.v"))
+    world.run(owner)
+    assert world.graph().unresolved() == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "dialect"),
+    [
+        ("select AMOUNT from t", "duckdb"),
+        ("select t.AMOUNT from t", "duckdb"),
+        ('select "AMOUNT" from t', "duckdb"),
+        ("select q.AMOUNT from (select * from t) q", "duckdb"),
+        ("select 1 from t where AMOUNT > 1", "duckdb"),
+        ("select aMount from t", "snowflake"),
+    ],
+)
+def test_a_name_that_two_columns_answer_to_is_ambiguous(world, sql, dialect):
+    graph = read(world, "Amount", "amount", sql=sql, dialect=dialect)
+    ((reason, side, _, candidates),) = told(graph)
+    assert (reason, side, candidates) == ("ambiguous", "from", [f"{T}.Amount", f"{T}.amount"])
+    assert ends(graph) == {(T, "bi/c")}
+
+
+def test_a_written_name_that_two_columns_answer_to_is_ambiguous(world):
+    graph = wrote(world, "Amount", "amount", sql="update t set AMOUNT = u.k from u")
+    assert told(graph) == [("ambiguous", "to", "AMOUNT", [f"{T}.Amount", f"{T}.amount"])]
+
+
+@pytest.mark.parametrize(
+    ("sql", "dialect", "column"),
+    [
+        ("select amount from t", "duckdb", "amount"),
+        ("select Amount from t", "duckdb", "Amount"),
+        ("select q.Amount from (select * from t) q", "duckdb", "Amount"),
+        ('select "Amount" from t', "postgres", "Amount"),
+        ("select Amount from t", "postgres", "amount"),
+    ],
+)
+def test_a_name_spelled_exactly_is_the_column_of_that_spelling(world, sql, dialect, column):
+    graph = read(world, "Amount", "amount", sql=sql, dialect=dialect)
+    assert ends(graph) == {(T, "bi/c"), (f"{T}.{column}", "bi/c")}
+    assert told(graph) == []
+
+
+@pytest.mark.parametrize("dialect", ["duckdb", "postgres"])
+def test_a_star_keeps_columns_apart_that_differ_in_case_only(world, dialect):
+    graph = wrote(world, "Amount", "amount", sql="create table u2 as select * from t", dialect=dialect)
+    assert told(graph)[0][:2] == ("not_found", "to")
+    owner = Connection("wh", dialect, defaults=SHOP)
+    for name in ("t", "u2"):
+        owner.table(f"shop.sales.{name}", "Amount", "amount")
+    world.run(owner)
+    made = "wh/shop.sales.u2"
+    assert {e for e in ends(world.graph()) if e[0].count(".") == 3} == {
+        (f"{T}.Amount", f"{made}.Amount"),
+        (f"{T}.amount", f"{made}.amount"),
+    }
+
+
+def described(world, *describers: str, own: tuple[str, ...], sql: str):
+    owner = Connection("wh", "duckdb", defaults=SHOP)
+    owner.table("shop.sales.t", *own)
+    world.run(owner)
+    for at, column in enumerate(describers):
+        dbt = Connection(f"dbt{at}", "duckdb", defaults=SHOP)
+        dbt.table("shop.sales.t", column, key="m", same_as=ExternalTable(schema="sales", table="t"))
+        world.run(dbt)
+    bi = Connection("bi", "duckdb", defaults=SHOP)
+    bi.query(sql, bi.chart("c"))
+    world.run(bi)
+    return world.graph()
+
+
+def test_columns_that_two_describers_add_under_one_title_are_ambiguous(world):
+    graph = described(world, "extra", "extra", own=("id",), sql="select extra from t")
+    assert told(graph) == [("ambiguous", "from", "extra", ["dbt0/m.extra", "dbt1/m.extra"])]
+    assert ends(graph) == {(T, "bi/c")}
+
+
+def test_the_exact_column_goes_before_a_describers_in_another_case(world):
+    graph = described(world, "ID", own=("Id", "id"), sql="select id from t")
+    assert ends(graph) == {(T, "bi/c"), (f"{T}.id", "bi/c")}
+    assert told(graph) == []
+
+
+def test_tables_are_inferred_with_the_connections_own_instance_as_a_default(world):
+    jobs = Connection(
+        "jobs", "duckdb", instance="Prod", defaults={**SHOP, "instance": "prod"}, infer_tables=True
+    )
+    jobs.statement("create table last as select twice from stage")
+    world.run(jobs)
+    graph = world.graph()
+    assert graph.unresolved() == []
+    assert ("jobs/shop.sales.stage.twice", "jobs/shop.sales.last.twice") in ends(graph)
+
+
+def test_a_table_of_another_instance_is_not_inferred(world):
+    jobs = Connection("jobs", "duckdb", defaults={"instance": "other"}, infer_tables=True)
+    jobs.statement("create table last as select twice from stage")
+    world.run(jobs)
+    assert world.graph().resources() == []
+
+
+@pytest.mark.parametrize(
+    ("dialect", "names"),
+    [
+        ("duckdb", {"jobs/Stage", "jobs/src", "jobs/final"}),
+        ("clickhouse", {"jobs/Stage", "jobs/stage", "jobs/src", "jobs/final"}),
+    ],
+)
+def test_spellings_of_one_inferred_table_are_one(world, dialect, names):
+    jobs = Connection("jobs", dialect, infer_tables=True)
+    jobs.statement("create table Stage as select x from src; create table final as select x from stage")
+    world.run(jobs)
+    graph = world.graph()
+    assert {r["id"] for r in graph.resources() if r["entity_type"] == "table"} == names
+    assert ("jobs/src.x", "jobs/Stage.x") in ends(graph)
+    assert graph.unresolved() == []
+
+
+def test_an_inferred_name_in_quotes_is_its_own_table(world):
+    jobs = Connection("jobs", "postgres", infer_tables=True)
+    jobs.statement(
+        'create table "Stage" as select x from src; create table y as select x from "stage", STAGE'
+    )
+    world.run(jobs)
+    tables = {r["id"] for r in world.graph().resources() if r["entity_type"] == "table"}
+    assert tables == {"jobs/Stage", "jobs/stage", "jobs/src", "jobs/y"}
+
+
+def test_inferred_names_of_different_parts_have_different_ids(world):
+    jobs = Connection("jobs", "tsql", infer_tables=True)
+    jobs.statement("insert into x select c from a..b")
+    jobs.statement("insert into y select d from a.b")
+    world.run(jobs)
+    graph = world.graph()
+    tables = {r["id"] for r in graph.resources() if r["entity_type"] == "table"}
+    assert tables == {'jobs/a."".b', "jobs/a.b", "jobs/x", "jobs/y"}
+    assert {('jobs/a."".b.c', "jobs/x.c"), ("jobs/a.b.d", "jobs/y.d")} <= ends(graph)
+
+
+def test_a_declared_table_that_nobody_owns_is_not_inferred(world):
+    jobs = Connection("jobs", "duckdb", infer_tables=True)
+    jobs.link(ExternalTable(schema="s", table="declared"), jobs.chart("c"))
+    jobs.statement("create table last as select twice from stage")
+    world.run(jobs)
+    graph = world.graph()
+    assert {r["id"] for r in graph.resources() if r["inferred"] and r["entity_type"] == "table"} == {
+        "jobs/last",
+        "jobs/stage",
+    }
+    assert [u["reference"]["table"] for u in graph.unresolved()] == ["declared"]
+
+
+def placed(world, *columns: tuple[str, int | None], sql: str) -> set[tuple[str, str]]:
+    """The columns of v(columns with their sort orders) that a query over t(a, b, zz) feeds, as short names."""
+    owner = Connection("wh", "duckdb", defaults=SHOP)
+    owner.table("shop.sales.t", "a", "b", "zz")
+    owner.table("shop.sales.v")
+    for name, order in columns:
+        owner.writer.resource(
+            Resource(
+                entity_type="column",
+                databuilder_id=f"shop.sales.v.{name}",
+                parent_databuilder_id="shop.sales.v",
+                title=name,
+                sort_order=order,
+            )
+        )
+    owner.query(sql, InternalResource(databuilder_id="shop.sales.v"))
+    world.run(owner)
+    pairs = {(start.rpartition(".")[2], end.partition("sales.")[2]) for start, end in ends(world.graph())}
+    return {pair for pair in pairs if pair[0] != "t"}
+
+
+def test_an_output_that_fits_no_name_stays_without_a_column_where_others_fit(world):
+    assert placed(world, ("a", 0), ("b", 1), sql="select a, zz as c from t") == {("a", "v.a"), ("zz", "v")}
+
+
+def test_the_columns_that_a_statement_lists_have_their_places(world):
+    sql = "create view v(a, c) as select a, zz from t"
+    assert placed(world, ("a", 0), ("b", 1), sql=sql) == {("a", "v.a"), ("zz", "v.b")}
+
+
+@pytest.mark.parametrize("orders", [(None, None), (0, None), (3, 3)])
+def test_places_mean_nothing_where_they_are_not_known(world, orders):
+    columns = list(zip(("p", "q"), orders, strict=True))
+    assert placed(world, *columns, sql="select a, b from t") == {("a", "v"), ("b", "v")}
+
+
+def test_an_insert_without_a_list_binds_by_name_where_the_order_is_not_known(world):
+    owner = Connection("wh", "duckdb", defaults=SHOP)
+    owner.table("shop.sales.t", "a", "b")
+    owner.table("shop.sales.v")
+    for name in ("a", "z"):
+        owner.writer.resource(
+            Resource(
+                entity_type="column",
+                databuilder_id=f"shop.sales.v.{name}",
+                parent_databuilder_id="shop.sales.v",
+                title=name,
+            )
+        )
+    owner.statement("insert into v select b, a from t")
+    world.run(owner)
+    v = "wh/shop.sales.v"
+    assert ends(world.graph()) == {(T, v), (f"{T}.a", f"{v}.a"), (f"{T}.b", v)}
+
+
+def test_a_table_under_a_star_that_nobody_can_expand_is_read_directly(world):
+    owner = Connection("wh", "duckdb", defaults=SHOP)
+    owner.table("shop.sales.nocols")
+    world.run(owner)
+    bi = Connection("bi", "duckdb", defaults=SHOP)
+    bi.query("select * from nocols n where n.a = 1", bi.chart("c"))
+    world.run(bi)
+    assert edge(world.graph(), "wh/shop.sales.nocols", "bi/c")["kind"] == "direct"
+
+
+def test_inferred_tables_of_two_instances_keep_their_columns_apart(world):
+    for name in ("a", "b"):
+        jobs = Connection(name, "duckdb", defaults={**SHOP, "instance": name}, infer_tables=True)
+        jobs.statement(f"create table last as select of_{name} from stage")
+        world.run(jobs)
+    columns = {r["id"] for r in world.graph().resources() if r["entity_type"] == "column"}
+    assert columns == {f"{n}/shop.sales.{t}.of_{n}" for n in ("a", "b") for t in ("last", "stage")}

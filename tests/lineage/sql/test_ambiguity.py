@@ -33,7 +33,7 @@ def test_ambiguity_in_a_predicate_is_told_too():
 def test_a_column_its_table_does_not_have_is_missing():
     program = compile_sql("select a, z, t.y from t")
     statement = bind(program, {program.table_names[0]: ["a"]}).statements[0]
-    assert [(str(m.table), m.column.text) for m in statement.missing] == [("t", "z"), ("t", "y")]
+    assert [(str(m.tables[0]), m.column.text) for m in statement.missing] == [("t", "z"), ("t", "y")]
 
 
 def test_an_inner_query_goes_before_the_outer_one():

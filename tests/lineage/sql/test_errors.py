@@ -135,3 +135,13 @@ def test_no_order_of_words_raises(words: list[str], dialect: str | None):
         assert not re.search(r"<class|<Token|Error:", error.message)
         assert error.message
         assert error.message.isprintable()
+
+
+def test_no_text_is_the_empty_text_and_other_values_are_what_str_makes_of_them():
+    assert [error["reason"] for error in analyze(None).to_dict()["errors"]] == ["sql_parse_error"]
+    assert analyze(5).to_dict()["column_lineage"] == analyze("5").to_dict()["column_lineage"]
+
+
+def test_a_dialect_that_is_no_text_is_unknown():
+    found = analyze("select a from t", dialect=5).to_dict()
+    assert (found["in_tables"], found["dialect"]["name"]) == (["t"], "generic")
