@@ -33,8 +33,10 @@ def refusal_of_text(sql: str) -> str | None:
 
 def refusal_of_tokens(sql: str, tokens: Sequence[Any]) -> str | None:
     """Why the statement is not parsed, or None. Costs nothing for text without many brackets or joins."""
-    lower = sql.count
-    if lower("(") + lower("[") + lower("{") + lower("<") <= MAX_DEPTH and len(tokens) <= 4 * MAX_DEPTH:
+    if len(tokens) <= MAX_DEPTH:
+        return None
+    count = sql[tokens[0].start : tokens[-1].end + 1].count  # of a script only this statement
+    if count("(") + count("[") + count("{") + count("<") <= MAX_DEPTH and len(tokens) <= 4 * MAX_DEPTH:
         return None
     depth = deepest = types = run = longest_run = 0
     previous = None
