@@ -19,7 +19,7 @@ from connectors.registry import exit_text
 from lineage.store import SnapshotHeader, SnapshotWriter, Store
 from pipelines.project import Project, open_connector, resolve_connection
 from pipelines.project.model import ConnectionModel
-from pipelines.redaction import output_redacted
+from pipelines.redaction import RedactedIngest, output_redacted
 
 GRACE = timedelta(hours=1)  # a run created this long after its partition ended still counts for it
 SUCCESS, WARNING, FAILED = "SUCCESS", "WARNING", "FAILED"
@@ -130,7 +130,14 @@ def _extract(
     begun = time.perf_counter()
     try:
         with output_redacted(resolved.redact):
-            connector = open_connector(project, resolved, window=window, ingest=writer, log=log, state=state)
+            connector = open_connector(
+                project,
+                resolved,
+                window=window,
+                ingest=RedactedIngest(writer, resolved.certain),
+                log=log,
+                state=state,
+            )
             connector.report = report
             begun = time.perf_counter()
             with closing(connector):

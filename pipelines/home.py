@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from connectors.errors import ConfigError
 from pipelines.project import Project
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ def dagster_home(project: Project) -> Path:
     """
     given = os.environ.get("DAGSTER_HOME")
     home = Path(given).expanduser() if given else project.folder / ".headwater" / "dagster"
+    if bad := sorted(set("%?\\") & set(str(home.absolute()))):
+        raise ConfigError(f"Dagster cannot keep records in {home}: its path holds {' '.join(bad)}")
     home.mkdir(parents=True, exist_ok=True)
     os.environ["DAGSTER_HOME"] = str(home.absolute())
     # Several processes that open a new SQLite home at once break it for good: the first makes it, alone.

@@ -12,9 +12,14 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
+from pydantic import BaseModel
+
+from connectors import DeclaredLineage, Ingest, Resource, Statement
 from connectors.config.secrets import RedactingFilter, Redactor
+
+M = TypeVar("M", bound=BaseModel)
 
 _lock = threading.RLock()
 _installed: _Installed | None = None
@@ -153,3 +158,30 @@ class RedactingStream(io.TextIOWrapper):
         if name.startswith("_"):
             raise AttributeError(name)
         return getattr(self._original, name)
+
+
+class RedactedIngest:
+    """Hands on what a connector declares, with secrets masked wherever they stand in it but in no other text.
+
+    Only values that are secret by their name or type are looked for: a user's or a database's name is part of what
+    there is to know.
+    """
+
+    def __init__(self, ingest: Ingest, redact: Redactor) -> None:
+        self._ingest = ingest
+        self._redact = redact
+
+    def resource(self, resource: Resource) -> None:
+        self._ingest.resource(self._clean(resource))
+
+    def declaration(self, declaration: DeclaredLineage) -> object:
+        return self._ingest.declaration(self._clean(declaration))
+
+    def statement(self, statement: Statement) -> None:
+        self._ingest.statement(self._clean(statement))
+
+    def _clean(self, declared: M) -> M:
+        # What a resource does not set stays unset; a reference is read again by its `type`, set or not.
+        text = declared.model_dump_json(exclude_unset=isinstance(declared, Resource))
+        clean = self._redact(text)
+        return declared if clean == text else type(declared).model_validate_json(clean)

@@ -90,6 +90,8 @@ def run_sync(
             )
             built = _graph_of(instance, result.run_id, keys)
             error = None if built else _first_error(result)
+    except dg.DagsterExecutionInterruptedError:
+        raise KeyboardInterrupt from None
     finally:
         for one in added:
             listeners.remove(one)

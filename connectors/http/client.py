@@ -25,6 +25,9 @@ from connectors.http.policy import HttpPolicy
 from connectors.http.retry import Again, Patience, is_tls_refusal, may_repeat_answer, may_repeat_failure
 from connectors.http.transport import load_wsgi_app
 
+# Retries are told in the connection's own log; stamina would print each on the user's terminal as well.
+stamina.instrumentation.set_on_retry_hooks([])
+
 _MAX_REDIRECTS = 20
 # The body is handed on decoded and whole, so these no longer hold.
 _OF_THE_WIRE = frozenset({"content-encoding", "content-length", "transfer-encoding"})

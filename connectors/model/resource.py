@@ -22,7 +22,7 @@ with warnings.catch_warnings():
         model_config = ConfigDict(from_attributes=True, extra="ignore")
 
         entity_type: str
-        databuilder_id: str
+        databuilder_id: str = Field(min_length=1)
         parent_databuilder_id: str | None = None
         title: str | None = ""
         description: str | None = None

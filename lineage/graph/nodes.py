@@ -67,7 +67,7 @@ def _find_owners(
     db.execute("""
         CREATE TABLE owner AS
         SELECT id, connection, instance, database, schema, title FROM described
-        WHERE NOT describes AND id NOT IN (SELECT id FROM alias)
+        WHERE NOT describes AND id NOT IN (SELECT id FROM alias) AND title <> ''
     """)
 
 

@@ -41,10 +41,10 @@ def open_store(uri: str | os.PathLike[str], options: Mapping[str, str] | None = 
     if "://" in text:
         return Store(text.rstrip("/"), options)
     path = str(Path(text).expanduser().absolute())
-    if bad := {c for c in "%[]" if c in path}:
+    if bad := {c for c in "%[]?\\" if c in path}:
         raise StoreError(
             f"the storage path {path} holds {' '.join(sorted(bad))}, which Delta tables cannot have in their path",
-            hint="choose a path without per cent signs and brackets",
+            hint="choose a path without them",
         )
     return Store(path, options)
 

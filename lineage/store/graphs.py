@@ -73,8 +73,11 @@ class Graphs:
 
     def newest(self, as_of: str | None = None) -> GraphHeader | None:
         """The newest graph, or the newest at or before a partition; a day stands for its last hour."""
-        headers = reversed(self.headers())
-        return next((h for h in headers if as_of is None or h.partition[: len(as_of)] <= as_of), None)
+        day = as_of is not None and len(as_of) == 10
+        for header in reversed(self.headers()):
+            if as_of is None or (header.partition[:10] if day else header.partition) <= as_of:
+                return header
+        return None
 
     def rows(self, header: GraphHeader) -> pa.Table:
         """The graph's rows, in the order of kind and key."""

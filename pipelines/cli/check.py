@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipelines.cli.console import json_option, out_json, project_of, rich_console
+from pipelines.cli.console import escape, json_option, out_json, project_of, rich_console
 
 if TYPE_CHECKING:
     from connectors.model import CheckResult
@@ -37,7 +37,6 @@ def command(ctx: click.Context, names: Sequence[str], as_json: bool) -> int:
             {"ok": ok, "connections": {name: [asdict(r) for r in found] for name, found in results.items()}}
         )
         return 0 if ok else 1
-    from rich.markup import escape
 
     console = rich_console()
     for name, found in results.items():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipelines.cli.console import json_option, out, out_json, rich_console
+from pipelines.cli.console import escape, json_option, out, out_json, rich_console
 
 
 @click.command("connectors")
@@ -32,7 +32,6 @@ def command(name: str | None, as_json: bool) -> int:
             ]
         )
         return 0
-    from rich.markup import escape
     from rich.table import Table
 
     console = rich_console()

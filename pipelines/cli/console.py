@@ -14,14 +14,30 @@ if TYPE_CHECKING:
     from pipelines.project import Project
 
 
+# What moves a terminal's cursor, changes its colours or turns text around: a catalogue's names may hold it.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """The text with control characters written out."""
+    return _UNPRINTABLE.sub(lambda match: ascii(match.group())[1:-1], text)
+
+
+def escape(text: str) -> str:
+    """A text from outside, for a line that rich prints: neither markup nor control characters work in it."""
+    from rich.markup import escape as escaped
+
+    return escaped(printable(text))
+
+
 def out(text: str = "") -> None:
     """A line of the answer."""
-    click.echo(text)
+    click.echo(printable(text))
 
 
 def err(text: str) -> None:
     """A line that is not part of the answer."""
-    click.echo(text, err=True)
+    click.echo(printable(text), err=True)
 
 
 def out_json(value: Any) -> None:
@@ -51,7 +67,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 
 def _partition_key(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    if value is not None and not re.fullmatch(r"\d{4}-\d{2}-\d{2}(-\d{2}:00)?", value):
+    if value is not None and not re.fullmatch(r"\d{4}-\d{2}-\d{2}(-\d{2}:\d{2}([+-]\d{4})?)?", value):
         raise click.BadParameter(
             f"{value} is not a partition; write 2026-11-20, or 2026-11-20-15:00 of hourly ones"
         )

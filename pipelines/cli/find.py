@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from pipelines.cli.console import as_of_option, json_option, out, out_json, project_of, rich_console
+from pipelines.cli.console import as_of_option, escape, json_option, out, out_json, project_of, rich_console
 
 
 @click.command("find")
@@ -28,7 +28,6 @@ def command(ctx: click.Context, words: Sequence[str], limit: int, as_of: str | N
     if not found:
         out("nothing found")
         return 1
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")

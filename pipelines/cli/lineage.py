@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipelines.cli.console import as_of_option, json_option, out, out_json, project_of, rich_console
+from pipelines.cli.console import as_of_option, escape, json_option, out, out_json, project_of, rich_console
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -87,7 +87,6 @@ def _reach(
 
 def reach_tree(found: Neighbourhood) -> Tree:
     """A tree from the start outwards; what was shown already is not opened again."""
-    from rich.markup import escape
     from rich.tree import Tree
 
     near, far = ("to", "from") if found.direction == "upstream" else ("from", "to")
@@ -114,7 +113,7 @@ def reach_tree(found: Neighbourhood) -> Tree:
                 )
                 return tree
             lines += 1
-            shown = "  [dim](above)[/dim]" if other in seen and other in around else ""
+            shown = "  [dim](shown elsewhere)[/dim]" if other in seen and other in around else ""
             leaf = branch.add(escape(other) + _edge_note(edge) + shown)
             if other not in seen:
                 seen.add(other)
@@ -128,7 +127,6 @@ def _short(column: str, table: str) -> str:
 
 
 def _edge_note(edge: dict[str, Any]) -> str:
-    from rich.markup import escape
 
     clauses = ", ".join(clause.replace("_", " ") for clause in edge["clauses"])
     kind = f"only in {clauses}" if edge["kind"] == "indirect" and clauses else clauses
@@ -158,8 +156,6 @@ def path(ctx: click.Context, start: str, end: str, as_of: str | None, as_json: b
     console = rich_console()
     console.print(edges[0]["from"], markup=False)
     for edge in edges:
-        from rich.markup import escape
-
         console.print(f"  -> {escape(edge['to'])}{_edge_note(edge)}")
     return 0
 
@@ -182,7 +178,6 @@ def unresolved(ctx: click.Context, connection: str | None, as_of: str | None, as
     if not entries:
         out("everything resolved")
         return 0
-    from rich.markup import escape
 
     console = rich_console()
     for reason, count in sorted(Counter(e["reason"] for e in entries).items()):
@@ -213,7 +208,6 @@ def explain(ctx: click.Context, start: str, end: str, as_of: str | None, as_json
             f"there is no edge from {graph.find_id(start)} to {graph.find_id(end)}; try `headwater lineage path`"
         )
         return 1
-    from rich.markup import escape
 
     console = rich_console()
     for edge in edges:

@@ -81,7 +81,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except HeadwaterError as error:
         err(str(error))
         return 1
+    except KeyboardInterrupt:
+        err("interrupted")
+        return 1
     except BrokenPipeError:
         sys.stderr.close()  # the reader has left; Python would complain at exit
+        return 1
+    except OSError as error:
+        err(f"the answer could not be written: {error.strerror or error}")
         return 1
     return result if isinstance(result, int) else 0

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from pipelines.cli.console import json_option, out, out_json, project_of, rich_console
+from pipelines.cli.console import escape, json_option, out, out_json, project_of, rich_console
 
 _COLORS = {"SUCCESS": "green", "WARNING": "yellow", "FAILED": "red", "CANCELED": "magenta"}
 
@@ -39,7 +39,6 @@ def command(ctx: click.Context, flow: str | None, since: datetime | None, limit:
     if not runs:
         out("nothing has run yet; try `headwater sync`")
         return 0
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from pipelines.cli.console import err, json_option, out_json, rich_console
+from pipelines.cli.console import err, escape, json_option, out_json, rich_console
 
 
 @click.command("sql")
@@ -36,7 +36,7 @@ def command(
 
     _known_dialect(dialect)
     known = _schemas(schemas) if schemas else None
-    text = sys.stdin.read() if file == "-" else _read(file)
+    text = (sys.stdin.read() if file == "-" else _read(file)).removeprefix("\ufeff")
     found = analyze(
         text, dialect, default_database=default_database, default_schema=default_schema, schemas=known
     ).to_dict()
@@ -78,7 +78,6 @@ def _schemas(path: str) -> dict[str, Any]:
 
 
 def _show(found: dict[str, Any]) -> None:
-    from rich.markup import escape
     from rich.tree import Tree
 
     console = rich_console()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipelines.cli.console import err, json_option, out, out_json, project_of, rich_console
+from pipelines.cli.console import err, escape, json_option, out, out_json, project_of, rich_console
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -91,12 +91,14 @@ def _partitions(project: Project, partition: str | None, backfill: str | None) -
     from connectors.errors import RunError
     from pipelines.partitions import key_at, keys_between, partitions_definition
 
+    if partition == "" or backfill == "":
+        raise click.UsageError("the partition is empty; leave the option out for the one under way")
     if partition and backfill:
         raise click.UsageError("--partition and --backfill exclude each other")
     parts = partitions_definition(project.model.partitions)
     now = key_at(project.model.partitions, datetime.now(UTC))
     first, found, last = (backfill or "").partition("..")
-    if backfill and not found:
+    if backfill and not (first and found and last):
         raise click.UsageError("--backfill wants two partitions, such as 2026-11-01..2026-11-07")
     try:
         keys = keys_between(parts, first or partition or now, last or partition or now)
@@ -166,7 +168,6 @@ class _Progress:
 
 
 def _summary(report: SyncReport, told: Sequence[str]) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")

@@ -12,7 +12,7 @@ from pipelines.cli.console import err, project_of
 
 @click.command("ui")
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=3000, show_default=True)
+@click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65535))
 @click.pass_context
 def command(ctx: click.Context, host: str, port: int) -> None:
     """Run `dagster dev` for this project: asset graph, runs, schedules, sensors. Stop it with Ctrl-C."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ValidationError
 
@@ -23,9 +25,17 @@ if TYPE_CHECKING:
     from connectors.http import HttpClient
 
 
+_SECRET_NAME = re.compile(r"pass|secret|token|key|pwd|auth|private|signature", re.IGNORECASE)
+SHORTEST_STORED = 6  # a shorter secret would mask common words in what is stored
+
+
 @dataclass(frozen=True)
 class ResolvedConnection:
-    """A connection whose variables are filled and whose configuration is valid."""
+    """A connection whose variables are filled and whose configuration is valid.
+
+    `redact` masks every value that may be secret, for logs and messages; `certain` those that are secret by their type
+    or their name, for what is stored: a user's or a database's name must stay readable there.
+    """
 
     name: str
     cls: type[Connector]
@@ -33,6 +43,7 @@ class ResolvedConnection:
     credentials: Mapping[str, str]
     policy: HttpPolicy
     redact: Redactor
+    certain: Redactor
 
 
 def connector_class(project: Project, name: str) -> type[Connector]:
@@ -96,7 +107,24 @@ def resolve_connection(project: Project, name: str) -> ResolvedConnection:
     except ConfigError as error:
         raise ConfigError(redact(f"{where}: connection {name}: {error.message}"), hint=error.hint) from None
     redact.add(*secrets_of(valid))
-    return ResolvedConnection(name, cls, valid, {k: str(v) for k, v in credentials.items()}, policy, redact)
+    by_name = [
+        s for key, value in credentials.items() if _SECRET_NAME.search(key) for s in secrets_of({key: value})
+    ]
+    sure = [*secrets_of(valid), *by_name]
+    sure += [password for url in sure if (password := _password_of(url))]
+    redact.add(*sure)
+    certain = Redactor(one for one in sure if len(one) >= SHORTEST_STORED)
+    texts = {key: str(value) for key, value in credentials.items()}
+    return ResolvedConnection(name, cls, valid, texts, policy, redact, certain)
+
+
+def _password_of(url: str) -> str | None:
+    """The password within a URL."""
+    try:
+        password = urlsplit(url).password
+    except ValueError:
+        return None
+    return unquote(password) if password else None
 
 
 def _endpoints(given: list[str] | None, cls: type[Connector]) -> list[str] | None:

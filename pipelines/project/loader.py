@@ -97,6 +97,8 @@ def read_project(folder: Path) -> Project:
         raise _faults(
             [f"{FILE}:{line}: not YAML: {error.problem}; check the indentation and the quotes"]
         ) from None
+    except RecursionError:
+        raise _faults([f"{FILE}:1: nested too deep to be read"]) from None
     except (yaml.YAMLError, ValueError) as error:
         raise _faults([f"{FILE}:1: not YAML: {str(error).splitlines()[0]}"]) from None
     if not isinstance(data, dict):

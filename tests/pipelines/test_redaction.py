@@ -277,3 +277,36 @@ def test_a_dialect_that_nobody_knows_is_wrong_use(tmp_path, capsys):
         assert said in capsys.readouterr().err
     for dialect in ("generic", "ansi", "Postgre-SQL", "snowflake", "mssql"):
         assert run(["sql", str(tmp_path / "q.sql"), "--dialect", dialect]) == 0
+
+
+def test_a_secret_that_is_declared_is_stored_masked_and_names_stay(tmp_path, monkeypatch):
+    from pipelines.sync import run_sync
+    from tests.pipelines.conftest import write_project
+
+    secret = 'Zq"S3c\\ret/é'
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TELLING_KEY", secret)
+    folder = write_project(
+        tmp_path / "project",
+        "partitions: {start: 2026-11-01}\nconnections:\n  own:\n    connector: ./own.py\n"
+        '    credential: {api_key: "${TELLING_KEY}", user: reporting}\n',
+    )
+    (folder / "own.py").write_text(
+        "from connectors import Connector, DeclaredLineage, InternalResource, Resource, TablesFromSQLQuery\n"
+        "class Own(Connector):\n"
+        "    merges_credential = False\n"
+        "    def extract(self):\n"
+        "        key, user = self.credentials['api_key'], self.credentials['user']\n"
+        "        self.declare_resource(Resource(entity_type='chart', databuilder_id='c', title=user,\n"
+        "                                       description='dblink(' + key + ')'))\n"
+        "        sql = f\"select * from dblink('password={key}')\"\n"
+        "        self.declare_lineage(DeclaredLineage(from_identifier=TablesFromSQLQuery(sql=sql),\n"
+        "                                             to_identifier=InternalResource(databuilder_id='c')))\n"
+    )
+    project = read_project(folder)
+    report = run_sync(project, ["own"], [key_at(project.model.partitions, datetime.now(UTC))])
+    assert report.ok
+    graph = open_store(project.storage).graph()
+    assert graph.resource("own/c")["title"] == "reporting"
+    assert graph.resource("own/c")["description"] == "dblink(**********)"
+    assert not [sql for sql in graph.queries.values() if "S3c" in str(sql)]
