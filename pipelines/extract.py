@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,9 +16,10 @@ from connectors.errors import HeadwaterError, RunError
 from connectors.model import ExtractReport
 from connectors.registry import exit_text
 from lineage.store import SnapshotHeader, SnapshotWriter, Store
-from pipelines.project import Project, open_connector, resolve_connection
+from pipelines.project import Project, ResolvedConnection, open_connector, resolve_connection
 from pipelines.project.model import ConnectionModel
 from pipelines.redaction import RedactedIngest, output_redacted
+from pipelines.stored_sql import COMPILE, KEEP_SQL, known_programs
 
 GRACE = timedelta(hours=1)  # a run created this long after its partition ended still counts for it
 SUCCESS, WARNING, FAILED = "SUCCESS", "WARNING", "FAILED"
@@ -71,115 +71,134 @@ def extract_partition(
     """Runs the connection for the window. Never raises for trouble of the source: that is the outcome's
     error.
     """
-    report = ExtractReport()
+    extraction = _Extraction(project, store, name, window, run, log)
     for listener in listeners:
-        listener.started(name, window.key, report)
-    outcome = _outcome(project, store, name, window, run, log, report)
+        listener.started(name, window.key, extraction.report)
+    outcome = extraction.outcome()
     for listener in listeners:
         listener.finished(outcome)
     return outcome
 
 
-def _outcome(
-    project: Project,
-    store: Store,
-    name: str,
-    window: Window,
-    run: RunInfo,
-    log: logging.Logger,
-    report: ExtractReport,
-) -> Outcome:
-    started_at = datetime.now(UTC)
-    redact = Redactor()
-    spent = [0.0]
-    header, written, fault = None, False, None
-    try:
-        header, written = _extract(project, store, name, window, run, log, redact, report, spent)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a connector raises is its run's fault, recorded
-        fault = redact(describe(error))
-        log.error("%s failed: %s", name, fault)
-        if not isinstance(error, HeadwaterError):
-            log.error(redact("".join(traceback.format_exception(error))))
-    status = FAILED if header is None else SUCCESS if header.complete else WARNING
-    ended_at = datetime.now(UTC)
-    return Outcome(name, window.key, status, started_at, ended_at, spent[0], fault, header, written, report)
+class _Extraction:
+    """One connection's work for one window: resolve it, let it read, store what it gave."""
 
+    def __init__(
+        self, project: Project, store: Store, name: str, window: Window, run: RunInfo, log: logging.Logger
+    ) -> None:
+        self._project = project
+        self._model = project.connection(name)
+        self._store = store
+        self._name = name
+        self._window = window
+        self._run = run
+        self._log = log
+        self._redact = Redactor()
+        self._seconds = 0.0
+        self.report = ExtractReport()
 
-def _extract(
-    project: Project,
-    store: Store,
-    name: str,
-    window: Window,
-    run: RunInfo,
-    log: logging.Logger,
-    redact: Redactor,
-    report: ExtractReport,
-    spent: list[float],
-) -> tuple[SnapshotHeader, bool]:
-    model = project.connection(name)
-    resolved = resolve_connection(project, name)
-    redact.add(*resolved.redact.known)
-    if not resolved.cls.windowed and not model.allow_late:
-        _refuse_late(name, window, run.created_at)
-    dialect = model.defaults.dialect or resolved.cls.dialect
-    writer = SnapshotWriter(dialect, _KEEP_SQL[model.store_sql], model.store_sql)
-    state = {} if run.full else _state(store, name, model.renamed_from, window.key)
-    started_at = datetime.now(UTC)
-    quiet = RedactingFilter(resolved.redact)
-    log.addFilter(quiet)
-    begun = time.perf_counter()
-    try:
-        with output_redacted(resolved.redact):
-            connector = open_connector(
-                project,
-                resolved,
-                window=window,
-                ingest=RedactedIngest(writer, resolved.certain),
-                log=log,
-                state=state,
-            )
-            connector.report = report
-            begun = time.perf_counter()
-            with closing(connector):
-                connector.start()
-    finally:
-        spent[0] = time.perf_counter() - begun
-        redact.add(*resolved.redact.known)
-        log.removeFilter(quiet)
-    if report.failed and model.on_error == "fail":
-        first = report.rejects[0]
-        raise RunError(
-            f"{report.failed} refused, the first: {first.location}: {first.cause}",
-            hint="mend them, or set on_error: record",
+    def outcome(self) -> Outcome:
+        """Does it all; whatever goes wrong is in the outcome."""
+        started_at = datetime.now(UTC)
+        header, written, fault = None, False, None
+        try:
+            header, written = self._run_and_store(started_at)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a connector's trouble is its run's, recorded
+            fault = self._redact(describe(error))
+            self._log.error("%s failed: %s", self._name, fault)
+            if not isinstance(error, HeadwaterError):
+                self._log.error(self._redact("".join(traceback.format_exception(error))))
+        status = FAILED if header is None else SUCCESS if header.complete else WARNING
+        return Outcome(
+            connection=self._name,
+            partition=self._window.key,
+            status=status,
+            started_at=started_at,
+            ended_at=datetime.now(UTC),
+            seconds=self._seconds,
+            error=fault,
+            header=header,
+            written=written,
+            report=self.report,
         )
-    # Programs of earlier runs may hold literals: where those are not to be stored, none is used again.
-    known = _programs(store, name) if model.store_sql == "full" and writer.queries else {}
-    rows = writer.finish(_COMPILE[model.store_sql], known)
-    header = SnapshotHeader(
-        connection=name,
-        partition=window.key,
-        run_id=run.run_id,
-        complete=report.complete,
-        open=started_at < window.end,
-        windowed=resolved.cls.windowed,
-        started_at=started_at.isoformat(timespec="milliseconds"),
-        ended_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-        instance=model.instance or name,
-        platform=resolved.cls.platform,
-        dialect=dialect,
-        attempted=report.attempted,
-        failed=report.failed,
-        warnings=report.warnings,
-        warning_count=report.warning_count,
-        rejects=[f"{r.location}: {r.cause}" for r in report.rejects],
-        state=state,
-    )
-    return store.snapshots.commit(
-        header,
-        rows,
-        keep_missing=not model.remove_missing,
-        max_drop=model.max_drop if _may_hold_back(model, resolved.cls, run) else None,
-    )
+
+    def _run_and_store(self, started_at: datetime) -> tuple[SnapshotHeader, bool]:
+        model = self._model
+        resolved = resolve_connection(self._project, self._name)
+        self._redact.add(*resolved.redact.known)
+        if not resolved.cls.windowed and not model.allow_late:
+            _refuse_late(self._name, self._window, self._run.created_at)
+        dialect = model.defaults.dialect or resolved.cls.dialect
+        writer = SnapshotWriter(dialect, KEEP_SQL[model.store_sql], model.store_sql)
+        state = (
+            {} if self._run.full else _state(self._store, self._name, model.renamed_from, self._window.key)
+        )
+        self._read(resolved, writer, state)
+        if self.report.failed and model.on_error == "fail":
+            first = self.report.rejects[0]
+            raise RunError(
+                f"{self.report.failed} refused, the first: {first.location}: {first.cause}",
+                hint="mend them, or set on_error: record",
+            )
+        # Programs of earlier runs may hold literals: where those are not to be stored, none is used again.
+        reuse = model.store_sql == "full" and writer.queries
+        rows = writer.finish(
+            COMPILE[model.store_sql], known_programs(self._store, self._name) if reuse else {}
+        )
+        return self._store.snapshots.commit(
+            self._header(resolved, dialect, state, started_at),
+            rows,
+            keep_missing=not model.remove_missing,
+            max_drop=model.max_drop if _may_hold_back(model, resolved.cls, self._run) else None,
+        )
+
+    def _read(self, resolved: ResolvedConnection, writer: SnapshotWriter, state: dict[str, Any]) -> None:
+        """Lets the connector read its source; secrets are masked in what it declares, prints and logs meanwhile."""
+        quiet = RedactingFilter(resolved.redact)
+        self._log.addFilter(quiet)
+        begun = time.perf_counter()
+        try:
+            with output_redacted(resolved.redact):
+                connector = open_connector(
+                    self._project,
+                    resolved,
+                    window=self._window,
+                    ingest=RedactedIngest(writer, resolved.certain),
+                    log=self._log,
+                    state=state,
+                )
+                connector.report = self.report
+                begun = time.perf_counter()
+                with closing(connector):
+                    connector.start()
+        finally:
+            self._seconds = time.perf_counter() - begun
+            self._redact.add(*resolved.redact.known)
+            self._log.removeFilter(quiet)
+
+    def _header(
+        self, resolved: ResolvedConnection, dialect: str | None, state: dict[str, Any], started_at: datetime
+    ) -> SnapshotHeader:
+        report = self.report
+        return SnapshotHeader(
+            connection=self._name,
+            partition=self._window.key,
+            run_id=self._run.run_id,
+            complete=report.complete,
+            open=started_at < self._window.end,
+            windowed=resolved.cls.windowed,
+            started_at=started_at.isoformat(timespec="milliseconds"),
+            ended_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            instance=self._model.instance or self._name,
+            platform=resolved.cls.platform,
+            dialect=dialect,
+            attempted=report.attempted,
+            failed=report.failed,
+            warnings=report.warnings,
+            warning_count=report.warning_count,
+            rejects=[f"{r.location}: {r.cause}" for r in report.rejects],
+            state=state,
+        )
 
 
 def _may_hold_back(model: ConnectionModel, cls: type[Connector], run: RunInfo) -> bool:
@@ -199,49 +218,6 @@ def _refuse_late(name: str, window: Window, created_at: datetime) -> None:
             f"{name} gives a snapshot of now, and the partition {window.key} ended at {window.end:%Y-%m-%d %H:%M} UTC",
             hint="run today's partition, or set allow_late: true on the connection to store it under the past one",
         )
-
-
-def _compile(sql: str, dialect: str | None) -> bytes:
-    from lineage.sql import compile_sql
-
-    return compile_sql(sql, dialect).to_bytes()
-
-
-def _compile_masked(sql: str, dialect: str | None) -> bytes:
-    from lineage.sql import compile_sql
-
-    return compile_sql(sql, dialect).without_literals(keep=True).to_bytes()
-
-
-def _compile_bare(sql: str, dialect: str | None) -> bytes:
-    from lineage.sql import compile_sql
-
-    return compile_sql(sql, dialect).without_literals(keep=False).to_bytes()
-
-
-def _programs(store: Store, name: str) -> Mapping[str, bytes]:
-    """Programs compiled by earlier runs, those of another version of the engine left out."""
-    from lineage.sql.program import is_current
-
-    return {key: program for key, program in store.snapshots.programs(name).items() if is_current(program)}
-
-
-def _masked(sql: str, dialect: str | None) -> str | None:
-    from lineage.sql.masking import mask_literals
-
-    return mask_literals(sql, dialect)
-
-
-_COMPILE: Mapping[str, Callable[[str, str | None], bytes]] = {
-    "full": _compile,
-    "masked": _compile_masked,
-    "none": _compile_bare,
-}
-_KEEP_SQL: Mapping[str, Callable[[str, str | None], str | None]] = {
-    "full": lambda sql, _: sql,
-    "masked": _masked,
-    "none": lambda sql, _: None,
-}
 
 
 def describe(error: BaseException) -> str:
