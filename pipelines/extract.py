@@ -8,7 +8,7 @@ import traceback
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from connectors import Connector, Window
 from connectors.config.secrets import RedactingFilter, Redactor
@@ -20,6 +20,9 @@ from pipelines.project import Project, ResolvedConnection, open_connector, resol
 from pipelines.project.model import ConnectionModel
 from pipelines.redaction import RedactedIngest, output_redacted
 from pipelines.stored_sql import COMPILE, KEEP_SQL, known_programs
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 GRACE = timedelta(hours=1)  # a run created this long after its partition ended still counts for it
 SUCCESS, WARNING, FAILED = "SUCCESS", "WARNING", "FAILED"
@@ -140,17 +143,19 @@ class _Extraction:
                 f"{self.report.failed} refused, the first: {first.location}: {first.cause}",
                 hint="mend them, or set on_error: record",
             )
-        # Programs of earlier runs may hold literals: where those are not to be stored, none is used again.
-        reuse = model.store_sql == "full" and writer.queries
-        rows = writer.finish(
-            COMPILE[model.store_sql], known_programs(self._store, self._name) if reuse else {}
-        )
         return self._store.snapshots.commit(
             self._header(resolved, dialect, state, started_at),
-            rows,
+            writer.rows(),
+            complete_rows=lambda rows: self._with_programs(writer, rows),
             keep_missing=not model.remove_missing,
             max_drop=model.max_drop if _may_hold_back(model, resolved.cls, self._run) else None,
         )
+
+    def _with_programs(self, writer: SnapshotWriter, rows: pa.Table) -> pa.Table:
+        mode = self._model.store_sql
+        # Programs of earlier runs may hold literals: where those are not to be stored, none is used again.
+        known = known_programs(self._store, self._name) if mode == "full" and writer.queries else {}
+        return writer.compiled(rows, COMPILE[mode], known)
 
     def _read(self, resolved: ResolvedConnection, writer: SnapshotWriter, state: dict[str, Any]) -> None:
         """Lets the connector read its source; secrets are masked in what it declares, prints and logs meanwhile."""

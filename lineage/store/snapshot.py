@@ -17,6 +17,7 @@ import orjson
 import pyarrow as pa
 
 from connectors.model import DeclaredLineage, Resource, Statement, TablesFromSQLQuery
+from lineage.sql.program import FORMAT
 from lineage.store.tables import Change, ContentTable
 
 COMPLETE, PARTIAL = "complete", "partial"
@@ -125,26 +126,39 @@ class SnapshotWriter:
         )
         self._link("statement", {"from_ref": reference, "body": rest})
 
-    def finish(self, compile_sql: Callable[[str, str | None], bytes], known: Mapping[str, bytes]) -> pa.Table:
-        """All rows, distinct and in a stable order, with each query's compiled program.
+    def rows(self) -> pa.Table:
+        """All rows, distinct and in a stable order; the programs of the queries are still to be compiled.
 
-        `known` are programs compiled before, by query key: those texts are not compiled again. A resource's
-        definition that is one of the queries is stored as that query's text is.
+        A resource's definition that is one of the queries is stored as that query's text is.
         """
         self._flush()
         queries = []
         stored: dict[str, str | None] = {}
         for key, (sql, dialect) in self.queries.items():
-            program = known.get(key) or compile_sql(sql, dialect)
             text = stored[sql] = self._keep_sql(sql, dialect)
-            digest = _digest(orjson.dumps([key, text]), program)
-            row = {"kind": "query", "key": key, "digest": digest, "sql": text, "dialect": dialect}
-            queries.append(row | {"program": program})
+            digest = _digest(orjson.dumps([FORMAT, key, text]))
+            queries.append({"kind": "query", "key": key, "digest": digest, "sql": text, "dialect": dialect})
         declared = self._tables
         if any(text != sql for sql, text in stored.items()):
             declared = [_with_definitions(table, stored) for table in declared]
-        rows = pa.concat_tables([*declared, pa.Table.from_pylist(queries, schema=ROWS)])
-        return distinct(rows)
+        return distinct(pa.concat_tables([*declared, pa.Table.from_pylist(queries, schema=ROWS)]))
+
+    def compiled(
+        self, rows: pa.Table, compile_sql: Callable[[str, str | None], bytes], known: Mapping[str, bytes]
+    ) -> pa.Table:
+        """The rows with each query's program. `known` are programs compiled before, by query key."""
+        if not self.queries:
+            return rows
+        programs = rows["program"].to_pylist()
+        for at, (kind, key) in enumerate(zip(rows["kind"].to_pylist(), rows["key"].to_pylist(), strict=True)):
+            if kind == "query" and programs[at] is None:
+                programs[at] = known.get(key) or compile_sql(*self.queries[key])
+        place = rows.schema.get_field_index("program")
+        return rows.set_column(place, ROWS.field("program"), pa.array(programs, pa.binary()))
+
+    def finish(self, compile_sql: Callable[[str, str | None], bytes], known: Mapping[str, bytes]) -> pa.Table:
+        """All rows, programs included."""
+        return self.compiled(self.rows(), compile_sql, known)
 
     def _end(self, reference: Any) -> dict[str, Any]:
         if isinstance(reference, TablesFromSQLQuery):
@@ -224,12 +238,16 @@ class Snapshots:
         *,
         keep_missing: bool = False,
         max_drop: float | None = None,
+        complete_rows: Callable[[pa.Table], pa.Table] = lambda rows: rows,
     ) -> tuple[SnapshotHeader, bool]:
         """Stores a run's rows; gives the header as stored and whether rows were written.
 
         A complete run replaces the partition's state. With `keep_missing` it is merged into the newest
         complete one. When it has lost more than the share `max_drop` of the newest complete one's resources
         it is held back: stored as partial, so that it adds and updates and removes nothing.
+
+        `complete_rows` is called only when rows are written: what it adds (compiled programs) is not part of the
+        content's hash, and an extract that is equal to one stored costs none of it.
         """
         stored: list[SnapshotHeader] = []
 
@@ -250,7 +268,7 @@ class Snapshots:
             final = replace(final, content=content_hash(merged), counts=counts, size_bytes=merged.nbytes)
             stored[:] = [final]
             kind, clears = (COMPLETE, (PARTIAL,)) if final.complete else (PARTIAL, ())
-            return Change(kind, final.to_json(), final.content, lambda: merged, clears)
+            return Change(kind, final.to_json(), final.content, lambda: complete_rows(merged), clears)
 
         written = self.table.replace(header.connection, header.partition, plan)
         return stored[0], written
