@@ -24,6 +24,7 @@ from lineage.graph.inferred import infer_tables
 from lineage.graph.inputs import ConnectionSpec, load, select_sources
 from lineage.graph.nodes import build_nodes, index_columns
 from lineage.graph.queries import query_edges
+from lineage.graph.traverse import LineageGraph
 from lineage.graph.unresolved import Unresolved
 from lineage.graph.uses import Uses
 from lineage.resolve import REFERENCE_COLUMNS, guess_names, match_references
@@ -38,8 +39,8 @@ def build_graph(
     *,
     same_as: Sequence[tuple[str, str]] = (),
     run_id: str = "",
-) -> GraphHeader:
-    """Builds and stores the graph of a partition from what is stored of the connections.
+) -> LineageGraph:
+    """Builds and stores the graph of a partition from what is stored of the connections; gives it as stored.
 
     `same_as` are pairs (describer's id, owner's id). Raises StoreError where the store cannot be read or written.
     """
@@ -77,7 +78,7 @@ def build_graph(
         counts={str(c["values"]): int(c["counts"]) for c in counts},
         coverage=uses.coverage,
     )
-    return store.graphs.put(header, rows)
+    return LineageGraph(store.graphs.put(header, rows), rows)
 
 
 def _missing_parents(db: duckdb.DuckDBPyConnection) -> list[Unresolved]:

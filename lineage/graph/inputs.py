@@ -44,14 +44,14 @@ def select_sources(
     snapshots: Snapshots, connections: Sequence[ConnectionSpec], partition: str
 ) -> list[Source]:
     """The snapshots that make the graph of `partition`, by connection, in the order of laying."""
+    scopes = {spec.name: [s for s in (spec.renamed_from, spec.name) if s] for spec in connections}
+    stored: dict[str, list[dict[str, str]]] = {}
+    for row in snapshots.table.headers({scope for named in scopes.values() for scope in named}):
+        if row["key"] <= partition:
+            stored.setdefault(row["scope"], []).append(row)
     chosen = []
     for spec in sorted(connections, key=lambda c: c.name):
-        history = [
-            row
-            for scope in filter(None, (spec.renamed_from, spec.name))
-            for row in snapshots.table.headers(scope)
-            if row["key"] <= partition
-        ]
+        history = [row for scope in scopes[spec.name] for row in stored.get(scope, ())]
         history.sort(key=lambda row: (row["key"], row["scope"] == spec.name, row["kind"] != COMPLETE))
         chosen += [Source(spec.name, read_header(row)) for row in _of_connection(history, spec, partition)]
     return chosen

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-import duckdb
 import orjson
 import pyarrow as pa
 
+from lineage.store.engine import cursor
 from lineage.store.tables import Change, ContentTable
 
 SCOPE = "graph"
@@ -95,7 +95,7 @@ class Graphs:
 
 
 def _content_hash(rows: pa.Table) -> str:
-    with duckdb.connect() as engine:
+    with cursor() as engine:
         engine.register("graph_row", rows)
         found: Any = engine.execute("""
             WITH one AS (SELECT kind, key, md5(to_json(r)::VARCHAR) AS digest FROM graph_row r)

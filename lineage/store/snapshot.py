@@ -9,15 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
 from typing import Any
 
-import duckdb
 import orjson
 import pyarrow as pa
 
 from connectors.model import DeclaredLineage, Resource, Statement, TablesFromSQLQuery
 from lineage.sql.program import FORMAT
+from lineage.store.engine import cursor
 from lineage.store.tables import Change, ContentTable
 
 COMPLETE, PARTIAL = "complete", "partial"
@@ -208,13 +207,13 @@ class Snapshots:
 
     def headers(self, connection: str | None = None) -> list[SnapshotHeader]:
         """Stored snapshots' headers, by connection and partition, a partition's complete one first."""
-        return [read_header(row) for row in self.table.headers(connection)]
+        return [read_header(row) for row in self.table.headers(None if connection is None else [connection])]
 
     def programs(self, connection: str) -> dict[str, bytes]:
         """The compiled programs in the connection's newest snapshot, by query key; those whose text was stored in
         full, as only they hold all that compiling the text again would give.
         """
-        newest = self.table.headers(connection)[-1:]
+        newest = self.table.headers([connection])[-1:]
         rows = self.table.rows([(connection, row["content"]) for row in newest], kind="query")
         return {
             row["key"]: row["program"]
@@ -280,15 +279,9 @@ class Snapshots:
         return distinct(pa.concat_tables([below, rows]))
 
 
-@cache
-def _engine() -> duckdb.DuckDBPyConnection:
-    """The process's own DuckDB, in memory: it takes 20 ms to make, and every commit wants one."""
-    return duckdb.connect()
-
-
 def distinct(rows: pa.Table) -> pa.Table:
     """Of each kind and key the last row, in the order of kind and key."""
-    with _engine().cursor() as engine:
+    with cursor() as engine:
         numbered = rows.append_column("seq", pa.array(range(rows.num_rows), pa.int64()))
         engine.register("numbered", numbered)
         query = """

@@ -68,13 +68,13 @@ class ContentTable:
 
     # -- reading
 
-    def headers(self, scope: str | None = None) -> list[dict[str, str]]:
-        """Header rows of a scope, or of all: scope, kind, key, content, header (JSON text); by scope, key, kind.
+    def headers(self, scopes: Collection[str] | None = None) -> list[dict[str, str]]:
+        """Header rows of scopes, or of all: scope, kind, key, content, header (JSON text); by scope, key, kind.
 
         Empty when nothing is stored yet.
         """
         table = self._open()
-        return [] if table is None else _headers(table, scope)
+        return [] if table is None else _headers(table, scopes)
 
     def rows(self, contents: Collection[tuple[str, str]], *, kind: str | None = None) -> pa.Table:
         """The rows of each `(scope, content hash)`, of one kind or of all, with `scope` and `segment`."""
@@ -112,7 +112,7 @@ class ContentTable:
 
         def attempt() -> bool:
             table = self.delta()
-            known = _headers(table, scope)
+            known = _headers(table, [scope])
             change = plan(known)
             stored = any(h["content"] == change.content for h in known)
             self._put(table, scope, key, change, with_rows=not stored)
@@ -208,8 +208,10 @@ class ContentTable:
         )
 
 
-def _headers(table: DeltaTable, scope: str | None) -> list[dict[str, str]]:
-    mine = f" AND scope = {_text(scope)}" if scope is not None else ""
+def _headers(table: DeltaTable, scopes: Collection[str] | None) -> list[dict[str, str]]:
+    if scopes is not None and not scopes:
+        return []
+    mine = f" AND scope IN ({', '.join(map(_text, sorted(scopes)))})" if scopes is not None else ""
     where = f"segment = '{HEADERS}'{mine}"
     query = f"SELECT scope, kind, key, content, header FROM t WHERE {where} ORDER BY scope, key, kind"
     found = pa.table(QueryBuilder().register("t", table).execute(query).read_all())
@@ -217,11 +219,7 @@ def _headers(table: DeltaTable, scope: str | None) -> list[dict[str, str]]:
 
 
 def _holds(table: DeltaTable, scope: str, content: str) -> bool:
-    dataset = table.to_pyarrow_dataset(
-        file_pruning_predicate=f"scope = {_text(scope)} AND segment = {_text(content)}"
-    )
-    count: int = dataset.count_rows(filter=(ds.field("scope") == scope) & (ds.field("segment") == content))
-    return count > 0
+    return bool(table.file_uris(file_pruning_predicate=[("scope", "=", scope), ("segment", "=", content)]))
 
 
 def _same_kind(given: pa.DataType, wanted: pa.DataType) -> bool:

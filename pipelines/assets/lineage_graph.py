@@ -39,20 +39,19 @@ def graph_asset(
     def lineage_graph(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         specs = list(connection_specs(project))
         for key in context.partition_keys:
-            header = build_graph(store, key, specs, same_as=project.model.same_as, run_id=context.run.run_id)
+            graph = build_graph(store, key, specs, same_as=project.model.same_as, run_id=context.run.run_id)
         newest = store.graphs.newest()
         if newest is not None and newest.partition > context.partition_keys[-1]:
             # What a past partition gave belongs into the newest graph too.
             build_graph(
                 store, newest.partition, specs, same_as=project.model.same_as, run_id=context.run.run_id
             )
-        graph = store.graph(as_of=context.partition_keys[-1])
         reasons = dict(sorted(Counter(entry["reason"] for entry in graph.unresolved()).items()))
         with records_held_open(context.instance, context.run.run_id):
             yield dg.MaterializeResult(
                 asset_key=keys.graph,
                 metadata=graph_metadata(graph, project.storage, reasons),
-                check_results=graph_checks(keys.graph, header, reasons),
+                check_results=graph_checks(keys.graph, graph.header, reasons),
             )
 
     return lineage_graph
