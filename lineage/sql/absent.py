@@ -42,7 +42,7 @@ def _is_made_up(binder: Binder, number: int, key: str) -> bool:
     for name, *rest in binder.program.scopes[number].outputs:
         if name != -1:
             continue
-        deps, text = rest
+        deps, text = rest[0], binder.program.text(rest[1])
         # Outputs of no columns have no text, nor have any where texts are not kept.
         if text.lower().startswith(f"{key}(") if text else deps or key == "count":
             return True

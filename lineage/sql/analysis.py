@@ -8,8 +8,11 @@ from typing import Any
 from lineage.names import Identifier, TableName, is_path
 from lineage.sql.binder import bind
 from lineage.sql.binding import Binding, Indirect, Output, StatementBinding
+from lineage.sql.collector import hold, release
 from lineage.sql.compile import compile_sql
 from lineage.sql.program import Program
+
+_QUOTES = '"`[]'
 
 
 def analyze(
@@ -29,10 +32,14 @@ def analyze(
     text: object = sql
     name: object = dialect
     dialect = name if isinstance(name, str) else None
-    program = compile_sql(_text_of(text), dialect)
     defaults = Defaults(default_database, default_schema)
-    catalogue = _catalogue(program, schemas, defaults) if schemas else {}
-    return Analysis(bind(program, catalogue), dialect or "generic", defaults)
+    hold()
+    try:
+        program = compile_sql(_text_of(text), dialect)
+        catalogue = _catalogue(program, schemas, defaults) if schemas else {}
+        return Analysis(bind(program, catalogue), dialect or "generic", defaults)
+    finally:
+        release()
 
 
 def _text_of(value: object) -> str:
@@ -58,16 +65,17 @@ def _catalogue(
     program: Program, schemas: Mapping[str, Any], defaults: Defaults
 ) -> dict[TableName, Sequence[str]]:
     """The given columns of the program's tables: by the whole name, else by a tail that only one name has."""
-    parts_of = {name: tuple(part.strip('"`[]').lower() for part in name.split(".")) for name in schemas}
-    by_table: dict[str, list[tuple[tuple[str, ...], str]]] = {}
-    for name, parts in parts_of.items():
-        by_table.setdefault(parts[-1], []).append((parts, name))
+    wanted_parts = {t: tuple(str(defaults.fill(t)).lower().split(".")) for t in program.table_names}
+    by_table: dict[str, list[tuple[tuple[str, ...], str]]] = {
+        parts[-1]: [] for parts in wanted_parts.values()
+    }
+    for name in schemas:  # of which there may be very many: only those that are asked for are taken apart
+        found = by_table.get(name[name.rfind(".") + 1 :].strip(_QUOTES).lower())
+        if found is not None:
+            found.append((tuple([part.strip(_QUOTES).lower() for part in name.split(".")]), name))
     out: dict[TableName, Sequence[str]] = {}
-    for table in program.table_names:
-        wanted = tuple(str(defaults.fill(table)).lower().split("."))
-        candidates = [
-            (parts, name) for parts, name in by_table.get(wanted[-1], ()) if _same_tail(parts, wanted)
-        ]
+    for table, wanted in wanted_parts.items():
+        candidates = [(parts, name) for parts, name in by_table[wanted[-1]] if _same_tail(parts, wanted)]
         best = [name for parts, name in candidates if parts == wanted] or [name for _, name in candidates]
         if len(best) == 1:
             out[table] = list(schemas[best[0]])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cached_property
+from typing import NamedTuple, Protocol
 
 from lineage.names import Identifier, TableName
 from lineage.sql.program import SqlError
@@ -88,18 +89,54 @@ class ColumnEdge(NamedTuple):
     expression: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class StatementBinding:
-    """The lineage of one statement. Tables that live in the text only are gone through, not named."""
+class Resolved(Protocol):
+    """What the binder has found out of a statement, by numbers; it makes names of them."""
 
-    index: int
-    kind: str
-    reads: tuple[TableName, ...] = ()
-    writes: tuple[TableName, ...] = ()
-    flows: tuple[Flow, ...] = ()
-    indirect: tuple[Indirect, ...] = ()
-    ambiguous: tuple[Ambiguous, ...] = ()
-    missing: tuple[Missing, ...] = ()
+    def flows(self) -> tuple[Flow, ...]: ...
+    def indirect(self, flows: tuple[Flow, ...]) -> tuple[Indirect, ...]: ...
+    def ambiguous(self) -> tuple[Ambiguous, ...]: ...
+    def missing(self) -> tuple[Missing, ...]: ...
+
+
+class StatementBinding:
+    """The lineage of one statement. Tables that live in the text only are gone through, not named.
+
+    Columns get their names when they are first asked for.
+    """
+
+    def __init__(
+        self,
+        index: int,
+        kind: str,
+        reads: tuple[TableName, ...],
+        writes: tuple[TableName, ...],
+        resolved: Resolved,
+    ) -> None:
+        self.index = index
+        self.kind = kind
+        self.reads = reads
+        self.writes = writes
+        self._resolved = resolved
+
+    @cached_property
+    def flows(self) -> tuple[Flow, ...]:
+        """Where the outputs of each of the statement's queries go."""
+        return self._resolved.flows()
+
+    @cached_property
+    def indirect(self) -> tuple[Indirect, ...]:
+        """The columns that decide about rows or, in `case` and `window`, about an output."""
+        return self._resolved.indirect(self.flows)
+
+    @cached_property
+    def ambiguous(self) -> tuple[Ambiguous, ...]:
+        """Columns that several tables could give."""
+        return self._resolved.ambiguous()
+
+    @cached_property
+    def missing(self) -> tuple[Missing, ...]:
+        """Columns that none of the known tables has."""
+        return self._resolved.missing()
 
     @property
     def outputs(self) -> tuple[Output, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlglot import exp
 
 from lineage.sql.dialects import key_of, pseudo_columns
+from lineage.sql.excerpts import Excerpts
 from lineage.sql.program import ANY_QUALIFIER, TABLE, Scope, StatementProgram, encode_name
 
 Name = tuple[str, bool]  # text, quoted
@@ -34,8 +35,7 @@ class Builder:
         self.pseudo_columns = pseudo_columns(dialect)
         self.scalars: dict[str, Any] = {}  # names that stand for expressions
         self.odd_names = bool(self.pseudo_columns)  # an unqualified name may be something else than a column
-        # (scope, output) -> an identifier inside the output: where it stands in the text.
-        self.anchors: dict[tuple[int, int], Any] = {}
+        self.excerpts = Excerpts()
         self.ctes: Ctes = {}  # in sight of a statement that stands in another's WITH
         self.compile_changing_cte: Callable[[Builder, Any, Ctes], int]
         self.compile_statement: Callable[[Builder, Any], None]

@@ -12,10 +12,10 @@ from lineage.sql.program import CLAUSES, SELECT
 from lineage.sql.sources import add_clause, add_join, add_source, parts_key, table_parts
 from lineage.sql.targets import flow_into, own_ctes
 
-WHERE, JOIN = CLAUSES.index("where"), CLAUSES.index("join")
+WHERE, JOIN, ORDER = CLAUSES.index("where"), CLAUSES.index("join"), CLAUSES.index("order_by")
 
 
-def _add_target(builder: Builder, frame: Frame, node: Any) -> list[Name]:
+def add_target(builder: Builder, frame: Frame, node: Any) -> list[Name]:
     """The table that UPDATE, DELETE or MERGE changes: a source, yet not read for its own sake."""
     parts = table_parts(builder, node)
     before = list(builder.statement.reads)
@@ -45,7 +45,20 @@ def _aliased(builder: Builder, node: Any, others: list[Any]) -> Any:
     return None
 
 
-def _set_items(frame: Frame, items: list[Any]) -> None:
+def _base_of(builder: Builder, node: Any, target: Any) -> Any:
+    """The one table below a common table expression whose rows are changed, as T-SQL allows."""
+    with_, parts = node.args.get("with_"), table_parts(builder, target)
+    for cte in with_.args["expressions"] if with_ is not None and len(parts) == 1 else ():
+        body, alias = cte.args["this"], cte.args.get("alias")
+        if alias is None or builder.key_of_node(alias.args["this"]) != parts_key(builder, parts):
+            continue
+        if type(body) is exp.Select and not body.args.get("joins") and body.args.get("from_") is not None:
+            table = body.args["from_"].args["this"]
+            return table if type(table) is exp.Table and table_parts(builder, table) else None
+    return None
+
+
+def set_items(frame: Frame, items: list[Any]) -> None:
     """SET a = x, (b, c) = (SELECT ...): an output for each column assigned."""
     builder = frame.builder
     for item in items:
@@ -87,14 +100,20 @@ def compile_update(builder: Builder, node: Any) -> None:
     aliased = _aliased(
         builder, args["this"], [*others, *([args["this"]] if args["this"].args.get("joins") else [])]
     )
-    if aliased is None:
-        parts = _add_target(builder, frame, args["this"])
+    base = _base_of(builder, node, args["this"])
+    if base is not None:
+        add_source(frame, args["this"])
+        parts = table_parts(builder, base)
+        _forget_read(builder, parts)
+    elif aliased is None:
+        parts = add_target(builder, frame, args["this"])
     else:
         parts = table_parts(builder, aliased)
     for other in others:
         add_source(frame, other)
-    _set_items(frame, args.get("expressions") or [])
+    set_items(frame, args.get("expressions") or [])
     add_clause(frame, WHERE, args.get("where"))
+    add_clause(frame, ORDER, args.get("order"))
     flow_into(builder, parts, None, frame.close(), False) if parts else frame.close()
 
 
@@ -124,8 +143,13 @@ def compile_delete(builder: Builder, node: Any) -> None:
             _forget_read(builder, parts)
     else:
         aliased = _aliased(builder, this, others)
-        if aliased is None:
-            written = [_add_target(builder, frame, this)]
+        base = _base_of(builder, node, this)
+        if base is not None:
+            add_source(frame, this)
+            written = [table_parts(builder, base)]
+            _forget_read(builder, written[0])
+        elif aliased is None:
+            written = [add_target(builder, frame, this)]
         else:
             written = [table_parts(builder, aliased)]
         for other in others:
@@ -135,6 +159,7 @@ def compile_delete(builder: Builder, node: Any) -> None:
     for join in args.get("joins") or ():
         add_join(frame, join)
     add_clause(frame, WHERE, args.get("where"))
+    add_clause(frame, ORDER, args.get("order"))
     number = frame.close()
     for parts in written:
         if parts:
@@ -148,7 +173,7 @@ def compile_merge(builder: Builder, node: Any) -> None:
     whens = args["whens"].args["expressions"] if args.get("whens") is not None else []
     for when in whens or [None]:
         frame = Frame(builder, SELECT, -1, ctes)
-        parts = _add_target(builder, frame, args["this"])
+        parts = add_target(builder, frame, args["this"])
         add_source(frame, args["using"])
         add_clause(frame, JOIN, args.get("on"))
         columns: list[int] | None = None
@@ -156,6 +181,8 @@ def compile_merge(builder: Builder, node: Any) -> None:
         if when is not None:
             add_clause(frame, WHERE, when.args.get("condition"))
             then = when.args.get("then")
+            if isinstance(then, exp.Expr):
+                add_clause(frame, WHERE, then.args.get("where"))
             if type(then) is exp.Update:
                 _set_or_star(frame, then)
             elif type(then) is exp.Insert:
@@ -169,7 +196,7 @@ def compile_merge(builder: Builder, node: Any) -> None:
 def _set_or_star(frame: Frame, then: Any) -> None:
     items = then.args.get("expressions")
     if isinstance(items, list):
-        _set_items(frame, items)
+        set_items(frame, items)
     else:
         _source_star(frame)
 

@@ -16,14 +16,15 @@ STAR = Identifier("*")
 
 
 class Computed(Ups):
-    """What an expression depends on, with its text; plain copies of it are the same object.
+    """What an expression depends on, with its text (as the program holds it); plain copies of it are the same
+    object.
 
     In a set operation every branch has its own: `texts` by column, and `text` is that of the first branch.
     """
 
     __slots__ = ("text", "texts")
 
-    def __init__(self, ups: Ups, text: str | None, texts: dict[int, str] | None = None) -> None:
+    def __init__(self, ups: Ups, text: str | int | None, texts: dict[int, str | int] | None = None) -> None:
         super().__init__(ups)
         self.text = text
         self.texts = texts

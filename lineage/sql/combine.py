@@ -19,7 +19,7 @@ def merge(parts: list[Ups]) -> Ups:
     out: Ups = {}
     for ups in parts:
         add(out, ups, VALUE)
-    texts: dict[int, str] = {}
+    texts: dict[int, str | int] = {}
     for ups in parts:
         for column in ups if type(ups) is Computed else ():
             text = text_of(ups, column)
@@ -28,8 +28,8 @@ def merge(parts: list[Ups]) -> Ups:
     return Computed(out, text_of(parts[0]), texts) if texts else out
 
 
-def text_of(ups: Ups, column: int | None = None) -> str | None:
-    """The expression's text; with a column, that of the branch which depends on it."""
+def text_of(ups: Ups, column: int | None = None) -> str | int | None:
+    """The expression's text as the program holds it; with a column, that of the branch which depends on it."""
     if type(ups) is not Computed:
         return None
     return ups.text if column is None or ups.texts is None else ups.texts.get(column)

@@ -8,9 +8,9 @@ from sqlglot import exp
 from sqlglot.errors import ParseError
 
 from lineage.sql.builder import Builder
+from lineage.sql.collector import hold, release
 from lineage.sql.commands import command_text
 from lineage.sql.dialects import sqlglot_name
-from lineage.sql.excerpts import excerpt_outputs
 from lineage.sql.messages import in_words
 from lineage.sql.moves import Unsupported
 from lineage.sql.parsing import Parsed, parse_query, parse_text
@@ -72,6 +72,14 @@ def compile_sql(sql: str, dialect: str | None = None) -> Program:
 
     An unknown dialect is read as generic SQL.
     """
+    hold()
+    try:
+        return _compile(sql, dialect)
+    finally:
+        release()
+
+
+def _compile(sql: str, dialect: str | None) -> Program:
     name = sqlglot_name(dialect)
     if not sql.isascii():
         sql = sql.encode("utf-8", "replace").decode("utf-8")
@@ -95,7 +103,7 @@ def compile_sql(sql: str, dialect: str | None = None) -> Program:
         errors.append(SqlError(0, "the text holds no statement", 1, 1, "sql_parse_error"))
     tables = [list(numbers) for numbers in builder.tables]
     body = _Body(builder.texts, tables, builder.scopes, builder.order, statements)
-    return Program(name, body, tuple(errors))
+    return Program(name, body, tuple(errors), builder.excerpts)
 
 
 def _compile_one(builder: Builder, parsed: Parsed, index: int, sql: str) -> SqlError | None:
@@ -124,5 +132,5 @@ def _compile_one(builder: Builder, parsed: Parsed, index: int, sql: str) -> SqlE
         builder.statement.kind = "explain"
         builder.statement.writes = []
         builder.statement.flows = [[-1, None, flow[2], False] for flow in builder.statement.flows]
-    excerpt_outputs(builder, parsed.tokens, sql)
+    builder.excerpts.end_statement(parsed.tokens, sql)
     return None

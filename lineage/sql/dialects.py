@@ -57,6 +57,12 @@ _NO_ALIAS_REUSE = frozenset(
         "materialize",
     }
 )
+# Where the alias of the select list may stand, besides ORDER BY and QUALIFY.
+_NO_ALIAS_IN_GROUP = frozenset({"tsql", "fabric", "oracle", "presto", "trino", "athena"})
+_NO_ALIAS_IN_HAVING = _NO_ALIAS_IN_GROUP | {"postgres", "materialize", "risingwave"}
+_NO_ALIAS_IN_WHERE = _NO_ALIAS_REUSE | {"spark", "spark2", "databricks", "hive", "risingwave"}
+# In ORDER BY an alias stands alone: within an expression a name is an input column.
+_ALIAS_ORDERS_ALONE = frozenset({"postgres", "materialize", "risingwave", "tsql", "fabric"})
 _PSEUDO_COLUMNS = frozenset({"rownum", "level", "rowid", "sysdate", "systimestamp", "user", "uid"})
 # Columns that systems add to every table.
 _SYSTEM_COLUMNS = frozenset(
@@ -179,3 +185,34 @@ def reuses_aliases(dialect: str) -> bool:
 def recursion_is_implicit(dialect: str) -> bool:
     """Whether a common table expression may read itself without RECURSIVE being written."""
     return dialect in _IMPLICIT_RECURSION
+
+
+def prefers_aliases(dialect: str) -> bool:
+    """Whether an alias hides a column of that name, wherever it may stand."""
+    return dialect == "clickhouse"
+
+
+@lru_cache(maxsize=64)
+def clauses_with_aliases(dialect: str) -> tuple[str, ...]:
+    """The clauses in which an alias of the select list may stand."""
+    return tuple(
+        clause
+        for clause, forbidden in (
+            ("where", _NO_ALIAS_IN_WHERE),
+            ("group_by", _NO_ALIAS_IN_GROUP),
+            ("having", _NO_ALIAS_IN_HAVING),
+            ("order_by", ()),
+            ("qualify", ()),
+        )
+        if dialect not in forbidden
+    )
+
+
+def lateral_is_implicit(dialect: str) -> bool:
+    """Whether a subquery in FROM may name the tables before it without LATERAL being written."""
+    return dialect == "duckdb"
+
+
+def alias_orders_alone(dialect: str) -> bool:
+    """Whether ORDER BY knows an alias only where it is the whole expression."""
+    return dialect in _ALIAS_ORDERS_ALONE

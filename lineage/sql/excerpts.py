@@ -1,13 +1,11 @@
-"""The text of a statement's outputs, cut out of the statement itself."""
+"""The texts of a statement's outputs, cut out of the statement itself."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from typing import Any
 
 from sqlglot.tokenizer_core import TokenType
-
-from lineage.sql.builder import Builder
 
 _OPEN = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
 _CLOSE = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
@@ -17,27 +15,68 @@ _LIST_ENDS = frozenset(
 _LIST_HEADS = frozenset({TokenType.DISTINCT, TokenType.ALL, TokenType.PERCENT})
 
 
-def excerpt_outputs(builder: Builder, tokens: list[Any], sql: str) -> None:
-    """Give each output of the statement's queries its expression's text."""
-    lists: dict[int, list[tuple[int, int, str]]] = {}  # by scope
-    for (number, place), anchor in builder.anchors.items():
-        start = anchor.meta.get("start")
-        if start is None or not sql.startswith(anchor.name, start + bool(anchor.args.get("quoted"))):
-            continue  # made up, or of a query that stands in the statement as a string
-        items = lists.get(number)
+class Excerpts:
+    """The outputs' texts of one program, by numbers from 1. A text is cut out when it is first asked for."""
+
+    def __init__(self) -> None:
+        # Each output's scope, where an identifier in its expression begins, that identifier, the output's own name.
+        self._places: list[tuple[int, int, str, str]] = []
+        self._ends: list[tuple[int, list[Any]]] = []  # up to which number the outputs are in these tokens
+        self._texts: list[str | None] | None = None
+        self._sql = ""
+
+    def add(self, scope: int, anchor: Any, name: str) -> int | None:
+        """The number of the text of an output, given an identifier in it; None for one that a rewrite made up."""
+        meta = anchor.meta
+        start = meta.get("start")
+        if start is None:
+            return None
+        written = anchor.args["this"]
+        self._places.append((scope, start + bool(anchor.args.get("quoted")), written, name))
+        return len(self._places)
+
+    def end_statement(self, tokens: list[Any], sql: str) -> None:
+        """The outputs so far stand in these tokens of the text."""
+        self._ends.append((len(self._places), tokens))
+        self._sql = sql
+
+    def text(self, number: int) -> str | None:
+        """A text; None where the output is not written in the text itself, but in a string in it."""
+        if self._texts is None:
+            self._texts = self._cut()
+        return self._texts[number - 1]
+
+    def _cut(self) -> list[str | None]:
+        texts: list[str | None] = []
+        for end, tokens in self._ends:
+            lists: dict[int, list[tuple[int, int, str]]] = {}  # by scope
+            for place in self._places[len(texts) : end]:
+                texts.append(self._one(place, tokens, lists))
+        texts += [None] * (len(self._places) - len(texts))  # of a statement that could not be compiled
+        self._ends.clear()
+        return texts
+
+    def _one(
+        self,
+        place: tuple[int, int, str, str],
+        tokens: list[Any],
+        lists: dict[int, list[tuple[int, int, str]]],
+    ) -> str | None:
+        scope, start, written, name = place
+        if not self._sql.startswith(written, start):
+            return None  # of a query that stands in the statement as a string
+        items = lists.get(scope)
         if items is None:
-            items = lists[number] = _select_list(tokens, start, sql)
+            items = lists[scope] = _select_list(tokens, start, self._sql)
         found = bisect_right(items, start, key=lambda item: item[0]) - 1
         if found >= 0 and start <= items[found][1]:
-            output = builder.scopes[number].outputs[place]
-            name = builder.texts[output[0]].removeprefix('"') if output[0] >= 0 else ""
-            output[2] = _without_alias(tokens, items[found], name)
-    builder.anchors.clear()
+            return _without_alias(tokens, items[found], name)
+        return None
 
 
 def _select_list(tokens: list[Any], start: int, sql: str) -> list[tuple[int, int, str]]:
     """The items of the select list around the token at `start`: where each begins and ends, its text."""
-    at = _after_head(tokens, _select_before(tokens, bisect_left(tokens, start, key=lambda t: t.start)))
+    at = _after_head(tokens, _select_before(tokens, bisect_right(tokens, start, key=lambda t: t.start) - 1))
     items: list[tuple[int, int, str]] = []
     depth, first, last = 0, None, None
     for place in range(at, len(tokens)):

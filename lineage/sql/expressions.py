@@ -140,6 +140,33 @@ def _if(frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bo
             stack.append((value, flags))
 
 
+def _count_if(
+    frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]
+) -> None:
+    _push(stack, [node.args["this"]], CASE if how == VALUE else how)
+
+
+def _decode(
+    frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]
+) -> None:
+    """DECODE(subject, search, result, search, result, ..., default)."""
+    subject, *rest = node.args["expressions"]
+    searched = [subject, *rest[: len(rest) // 2 * 2 : 2]]
+    results = [*rest[1::2], *(rest[-1:] if len(rest) % 2 else ())]
+    _push(stack, [results], how)
+    _push(stack, [searched], CASE if how == VALUE else how)
+
+
+def _combined(
+    frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]
+) -> None:
+    """ClickHouse's sumIf(value, condition), and other aggregates with a suffix."""
+    arguments = list(node.args["expressions"])
+    if str(node.this).endswith("If") and arguments:
+        _push(stack, [arguments.pop()], CASE if how == VALUE else how)
+    _push(stack, [arguments, node.args.get("params")], how)
+
+
 def _filter(
     frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]
 ) -> None:
@@ -152,12 +179,17 @@ def _window(
 ) -> None:
     args = node.args
     over = WINDOW if how == VALUE else how
+    if args.get("over") == "KEEP":  # Oracle: the first or last rows of an order, within an aggregate
+        over = how
     named = args.get("alias")
     if named is not None:
         definition = frame.windows.get(frame.builder.key_of_node(named))
         if definition is not None:
             stack.append((definition, over))
-    _push(stack, [args.get("partition_by"), args.get("order"), args.get("spec")], over)
+    spec = args.get("spec")
+    if spec is not None:
+        _push(stack, spec.args.values(), over)
+    _push(stack, [args.get("partition_by"), args.get("order")], over)
     stack.append((args["this"], how))
 
 
@@ -214,6 +246,9 @@ def _anonymous(
         if all(text for text, _ in parts):
             frame.builder.read(frame.builder.table(parts))
             items = items[1:]
+    elif items and frame.builder.dialect == "clickhouse" and str(node.this).lower() == "multiif":
+        _push(stack, [items[:-1:2]], CASE if how == VALUE else how)
+        items = [*items[1:-1:2], items[-1]]
     _push(stack, [items], how)
 
 
@@ -227,6 +262,11 @@ def _table(
 _SPECIALS: dict[type, _Special] = {
     exp.Case: _case,
     exp.If: _if,
+    exp.Nvl2: _if,
+    exp.DecodeCase: _decode,
+    exp.CountIf: _count_if,
+    exp.CombinedAggFunc: _combined,
+    exp.CombinedParameterizedAgg: _combined,
     exp.Filter: _filter,
     exp.Window: _window,
     exp.Lambda: _lambda,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Set
+from typing import Any, NamedTuple
 
 from lineage.names import Identifier
 from lineage.sql.absent import note_absent
+from lineage.sql.catalogue import Catalogue
+from lineage.sql.clauses import columns_at, compared_columns
 from lineage.sql.columns import (
     AMBIGUOUS,
     STAR,
@@ -19,7 +21,13 @@ from lineage.sql.columns import (
     Ups,
 )
 from lineage.sql.combine import add, differ, join_by_name, join_by_position, merge, without_text
-from lineage.sql.dialects import is_system_column, keys_of_names, names_rows, reuses_aliases
+from lineage.sql.dialects import (
+    clauses_with_aliases,
+    is_system_column,
+    names_rows,
+    prefers_aliases,
+    reuses_aliases,
+)
 from lineage.sql.program import (
     ANY_QUALIFIER,
     BY_NAME,
@@ -35,39 +43,55 @@ from lineage.sql.program import (
 from lineage.sql.stars import expand
 
 _MAX_ROUNDS = 12  # of a recursive query, until nothing new comes
-_ORDER = CLAUSES.index("order_by")
-_ALIASES_ALWAYS = frozenset(CLAUSES.index(clause) for clause in ("group_by", "having", "qualify"))
+_ORDER = frozenset([CLAUSES.index("order_by")])
 # Here `a.b` is never the field b of a column a.
 _NO_FIELDS = frozenset(
     {"postgres", "mysql", "tsql", "fabric", "oracle", "sqlite", "redshift", "teradata", "exasol"}
 )
 
 
+class UnknownTables(NamedTuple):
+    """The sources of a scope that has tables only of which the catalogue knows nothing."""
+
+    tables: frozenset[int]
+    only: int | None  # the table where there is one
+    rows: dict[str, Source]  # those whose name may stand for a row of them
+
+
+def _is_unknown(source: Source) -> bool:
+    return type(source.columns) is TableColumns and not source.columns.known and source.using is None
+
+
 class Binder:
     """Binds the scopes of one program in order."""
 
-    def __init__(self, program: Program, stored_columns: Callable[[int], Any]) -> None:
+    def __init__(self, program: Program, catalogue: Catalogue) -> None:
         dialect = program.dialect
         self.program = program
         self.dialect = dialect
         self.registry = Registry(program.identifier)
-        self.stored_columns = stored_columns
-        self.keys = keys_of_names(program.names, dialect)
+        self._catalogue = catalogue
+        self.keys = program.keys
         self.results: list[ScopeColumns | None] = [None] * len(program.scopes)
-        self.ambiguous: list[dict[str, tuple[int, set[int]]]] = [{} for _ in program.scopes]
+        self.ambiguous: list[dict[str, tuple[int, frozenset[int]]]] = [{} for _ in program.scopes]
         # Columns that the catalogue says their table does not have.
         self.missing: list[dict[str, tuple[tuple[int, ...], Identifier]]] = [{} for _ in program.scopes]
         self.clauses: list[list[tuple[int, Ups]]] = [[] for _ in program.scopes]
         self._sources: list[list[Source] | None] = [None] * len(program.scopes)
+        self._by_key: list[dict[str, Source] | None] = [None] * len(program.scopes)
+        self.unknown: list[UnknownTables | None] = [None] * len(program.scopes)
         self._tables: dict[int, TableColumns] = {}
         self._rows = names_rows(dialect)
         self._reuses = reuses_aliases(dialect)
+        self._reuses_first = prefers_aliases(dialect)
+        self._alias_clauses = frozenset([CLAUSES.index(clause) for clause in clauses_with_aliases(dialect)])
+        self._alias_first = self._alias_clauses if self._reuses_first else _ORDER
 
     def table(self, number: int) -> TableColumns:
         """The columns of a real table."""
         found = self._tables.get(number)
         if found is None:
-            names = self.stored_columns(number)
+            names = self._catalogue.columns(number)
             found = self._tables[number] = TableColumns(self.registry, number, names, self.dialect)
         return found
 
@@ -124,6 +148,11 @@ class Binder:
             out.append(Source(key, columns, target if kind == TABLE else -1, using))
         if complete:
             self._sources[number] = out
+            self._by_key[number] = {source.key: source for source in reversed(out)}
+            if out and all(_is_unknown(source) for source in out):
+                rows = {s.key: s for s in reversed(out) if self._rows and not self._is_bare_table(s)}
+                tables = frozenset([source.table for source in out])
+                self.unknown[number] = UnknownTables(tables, out[0].table if len(out) == 1 else None, rows)
         return out
 
     def _renamed(self, columns: Any, aliases: list[int]) -> ScopeColumns:
@@ -172,27 +201,31 @@ class Binder:
         return self._find_bare(number, names[0], certain_only or self.dialect in _NO_FIELDS)
 
     def _find_qualified(self, number: int, names: list[int]) -> Ups | None:
+        if len(names) == 2 and (by_key := self._by_key[number]) is not None:
+            source = by_key.get(self.keys[names[0]])
+            return None if source is None else self._column_of(number, source, names[1])
         sources = self.sources(number)
-        keys = self.keys
+        wanted = self.keys[names[0]]
         for taken in range(len(names) - 1, 0, -1):
-            wanted = keys[names[0]]
             for source in sources:
-                if source.key != wanted if taken == 1 else not self._is_named(source, names[:taken]):
-                    continue
-                name = names[taken]
-                if keys[name] == "*":
-                    return self._all_of(source)
-                _, found = source.columns.find(keys[name], name)
-                if found is AMBIGUOUS:
-                    return self._give_up(number, name, source.columns.tables())
-                if found is None and type(source.columns) is TableColumns:
-                    table = source.columns.table
-                    if not is_system_column(keys[name]):
-                        absent = ((table,), self.program.identifier(name))
-                        self.missing[number][f"{keys[name]} {table}"] = absent
-                    found = {self.registry.number(table, keys[name], name): VALUE}
-                return found if found is not None else {}
+                if source.key == wanted if taken == 1 else self._is_named(source, names[:taken]):
+                    return self._column_of(number, source, names[taken])
         return None
+
+    def _column_of(self, number: int, source: Source, name: int) -> Ups:
+        """A column that the text says is this source's."""
+        key, columns = self.keys[name], source.columns
+        if key == "*":
+            return self._all_of(source)
+        _, found = columns.find(key, name)
+        if found is AMBIGUOUS:
+            return self._give_up(number, name, columns.tables())
+        if found is None and type(columns) is TableColumns:
+            table = columns.table
+            if not is_system_column(key):
+                self.missing[number][f"{key} {table}"] = ((table,), self.program.identifier(name))
+            found = {self.registry.number(table, key, name): VALUE}
+        return found if found is not None else {}
 
     def _is_named(self, source: Source, names: list[int]) -> bool:
         """A qualifier of several parts is the source's own name, or its end."""
@@ -203,9 +236,10 @@ class Binder:
         return all(self.keys[a] == self.keys[b] for a, b in zip(given, own, strict=False))
 
     def _all_of(self, source: Source) -> Ups:
-        return self._all_ups(source.columns.items)
+        return self.all_ups(source.columns.items)
 
-    def _all_ups(self, items: list[Any]) -> Ups:
+    def all_ups(self, items: list[Any]) -> Ups:
+        """What all of these items depend on."""
         ups: Ups = {}
         for item in items:
             for column in self.whole(item) if type(item) is OpenStar else item[2]:
@@ -222,6 +256,9 @@ class Binder:
         return None
 
     def _find_here(self, number: int, name: int, certain_only: bool) -> Ups | None:
+        unknown = self.unknown[number]
+        if unknown is not None:
+            return self.find_in_unknown(number, unknown, name, certain_only)
         key = self.keys[name]
         sure: list[Ups] = []
         possible: list[Source] = []
@@ -273,6 +310,21 @@ class Binder:
                 return self._all_of(source)
         return None
 
+    def find_in_unknown(
+        self, number: int, unknown: UnknownTables, name: int, certain_only: bool
+    ) -> Ups | None:
+        """The same where all sources are tables of which nothing is known, as they are without a schema."""
+        key = self.keys[name]
+        if key in unknown.rows:
+            return self._all_of(unknown.rows[key])
+        if certain_only:
+            return None
+        if unknown.only is not None:
+            return {self.registry.number(unknown.only, key, name): VALUE}
+        if key not in self.ambiguous[number]:
+            self.ambiguous[number][key] = (name, unknown.tables)
+        return {self.registry.number(-1, key, name): VALUE}
+
     def _is_bare_table(self, source: Source) -> bool:
         """A table under its own name: there a column of that name is likelier than the row."""
         return source.table >= 0 and self.keys[self.program.tables[source.table][0]] == source.key
@@ -280,11 +332,15 @@ class Binder:
     def _tables_of(self, ups: Ups) -> set[int]:
         return {self.registry.columns[column][0] for column in ups} - {-1}
 
-    def _give_up(self, number: int, name: int, tables: set[int]) -> Ups:
+    def _give_up(self, number: int, name: int, tables: Set[int]) -> Ups:
         """The column could come from several tables: remembered, and known by its name only."""
-        known = self.ambiguous[number].setdefault(self.keys[name], (name, set()))
-        known[1].update(tables)
-        return {self.registry.number(-1, self.keys[name], name): VALUE}
+        found, key = self.ambiguous[number], self.keys[name]
+        before = found.get(key)
+        if before is None:
+            found[key] = (name, frozenset(tables))
+        elif not before[1] >= tables:
+            found[key] = (before[0], before[1] | tables)
+        return {self.registry.number(-1, key, name): VALUE}
 
     # Scopes
 
@@ -297,9 +353,13 @@ class Binder:
         by_name = scope.flags & BY_NAME
         items = (join_by_name(parts) if by_name else join_by_position(parts)) if parts else []
         result = self.results[number] = ScopeColumns(items)
-        for clause, deps in scope.clauses:
+        for clause, deps, *special in scope.clauses:
             ups: Ups = {}
-            for target in deps[1::2]:
+            if deps is None and len(special) == 1:
+                ups = columns_at(self, items, [], special[0])
+            elif deps is None:
+                ups = self.all_ups([item for part in parts[: special[0] + 1] for item in part])
+            for target in deps[1::2] if deps is not None else ():
                 if target >= 0 and len(scope.refs[target]) == 1:
                     name = scope.refs[target][0]
                     _, found = result.find(self.keys[name], name)
@@ -309,73 +369,101 @@ class Binder:
     def _bind_select(self, number: int, scope: Scope) -> None:
         self.ambiguous[number].clear()
         self.missing[number].clear()
-        resolved: list[Ups | None] = [None] * len(scope.refs)
-        aliases: dict[str, Ups] = {}
+        refs = Refs(self, number, scope)
+        aliases, keys = refs.aliases, self.keys
         items: list[Any] = []
-        keys = self.keys
-
-        def look_up(target: int, use_aliases: bool, aliases_first: bool) -> Ups:
-            found = resolved[target]
-            if found is not None and not aliases_first:
-                return found
-            names = scope.refs[target]
-            alias = aliases.get(keys[names[0]]) if use_aliases and aliases else None
-            if alias is not None:
-                # A qualifier is a source's name before it is an alias; so is a column that surely exists.
-                sure = aliases_first and len(names) == 1
-                certain = None if sure else self.find(number, names, certain_only=True)
-                return alias if certain is None else certain
-            if found is None:
-                found = self.find(number, names)
-                if found is None:
-                    note_absent(self, number, names)
-                    found = {}
-                resolved[target] = found
-            return found
-
         places: list[int] = []  # where the items of each output begin
         for output in scope.outputs:
             places.append(len(items))
             if output[0] == -2:
-                items += expand(self, number, output, look_up)
+                items += expand(self, number, output, refs)
                 continue
-            ups = self.gather(output[1], look_up, self._reuses, False)
-            name, _, text = output
+            name, deps, text = output
+            ups = refs.gather(deps, self._reuses, self._reuses_first)
             if text != COPY:
                 ups = Computed(ups, text) if text else without_text(ups)
             if name < 0:
                 items.append((f"?{len(items)}", None, ups))
                 continue
-            key = self.keys[name]
+            key = keys[name]
             items.append((key, name, ups))
             aliases.setdefault(key, ups)
         open_ups = None
         if scope.open_deps is not None:
-            open_ups = without_text(self.gather(scope.open_deps, look_up, False, False))
+            open_ups = without_text(refs.gather(scope.open_deps, False, False))
         self.results[number] = ScopeColumns(items, open_ups)
         found_clauses = self.clauses[number]
         found_clauses.clear()
-        for clause, deps, *grouped in scope.clauses:
-            if deps is None:
-                places.append(len(items))
-                grouping = [item for place in grouped[0] for item in items[places[place] : places[place + 1]]]
-                found_clauses.append((clause, self._all_ups(grouping)))
-                continue
-            use = clause == _ORDER or self._reuses or clause in _ALIASES_ALWAYS
-            found_clauses.append((clause, self.gather(deps, look_up, use, clause == _ORDER)))
+        for clause, deps, *special in scope.clauses:
+            if deps is None and len(special) == 1:
+                found_clauses.append((clause, columns_at(self, items, places, special[0])))
+            elif deps is None:
+                found_clauses.append((clause, compared_columns(self, number, *special)))
+            else:
+                use = clause in self._alias_clauses and not special
+                found_clauses.append((clause, refs.columns(deps, use, use and clause in self._alias_first)))
 
-    def gather(
-        self, deps: list[int], look_up: Callable[..., Ups], use_aliases: bool, aliases_first: bool
-    ) -> Ups:
+
+class Refs:
+    """What the references of one scope mean, each looked up once; `aliases` are its select list's so far."""
+
+    def __init__(self, binder: Binder, number: int, scope: Scope) -> None:
+        self.aliases: dict[str, Ups] = {}
+        self._binder = binder
+        self._number = number
+        self._names = scope.refs
+        self._resolved: list[Ups | None] = [None] * len(scope.refs)
+
+    def gather(self, deps: list[int], use_aliases: bool, aliases_first: bool) -> Ups:
+        """What a list of dependencies comes to."""
+        resolved = self._resolved
         if len(deps) == 2 and deps[0] == VALUE and deps[1] >= 0:
-            return look_up(deps[1], use_aliases, aliases_first)
+            found = None if aliases_first else resolved[deps[1]]
+            return self._look_up(deps[1], use_aliases, aliases_first) if found is None else found
         out: Ups = {}
-        for place in range(0, len(deps), 2):
-            flags, target = deps[place], deps[place + 1]
+        pairs = iter(deps)
+        for flags, target in zip(pairs, pairs, strict=True):
             if target >= 0:
-                add(out, look_up(target, use_aliases, aliases_first), flags)
+                found = None if aliases_first else resolved[target]
+                if found is None:
+                    found = self._look_up(target, use_aliases, aliases_first)
+                add(out, found, flags)
             elif flags:
-                columns = self.results[~target]
+                columns = self._binder.results[~target]
                 for item in columns.items if columns is not None else ():
-                    add(out, self.whole(item) if type(item) is OpenStar else item[2], flags)
+                    add(out, self._binder.whole(item) if type(item) is OpenStar else item[2], flags)
         return out
+
+    def columns(self, deps: list[int], use_aliases: bool, aliases_first: bool) -> Ups:
+        """The columns among what a list of dependencies comes to; how they stand in it is not told."""
+        resolved = self._resolved
+        out: Ups = {}
+        for place in range(1, len(deps), 2):
+            target = deps[place]
+            if target >= 0:
+                found = None if aliases_first else resolved[target]
+                out.update(self._look_up(target, use_aliases, aliases_first) if found is None else found)
+            elif deps[place - 1]:
+                out.update(self.gather([VALUE, target], False, False))
+        return out
+
+    def _look_up(self, target: int, use_aliases: bool, aliases_first: bool) -> Ups:
+        binder, number, names = self._binder, self._number, self._names[target]
+        alias = self.aliases.get(binder.keys[names[0]]) if use_aliases and self.aliases else None
+        if alias is not None:
+            # A qualifier is a source's name before it is an alias; so is a column that surely exists.
+            sure = aliases_first and len(names) == 1
+            certain = None if sure else binder.find(number, names, certain_only=True)
+            return alias if certain is None else certain
+        found = self._resolved[target]
+        if found is None:
+            unknown = binder.unknown[number] if len(names) == 1 else None
+            if unknown is not None:
+                found = binder.find_in_unknown(number, unknown, names[0], False)
+            else:
+                found = binder.find(number, names)
+            if found is None:
+                note_absent(binder, number, names)
+                found = {}
+            self._resolved[target] = found
+        return found

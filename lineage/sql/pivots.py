@@ -69,6 +69,7 @@ def _pivot(frame: Frame, pivot: Any) -> None:
             frame.scope.outputs.append(output(frame, builder.name(item.name), item))
     else:
         frame.scope.outputs.append(_star(frame, used))
+    frame.scope.clauses.append([CLAUSES.index("group_by"), None, list(range(len(frame.scope.outputs)))])
     names = args.get("columns") or ()
     for position, name in enumerate(names):
         deps = aggregates[position % len(aggregates)] if aggregates else []
@@ -110,6 +111,15 @@ def _unpivot(frame: Frame, pivot: Any) -> None:
         frame.scope.outputs.append([builder.name(value.name), distinct(part), None])
 
 
+def _listed_columns(listed: list[Any], using: list[Any]) -> list[Any]:
+    """DuckDB's names for the columns of `ON m IN (values)`: the value, and the alias of what is aggregated."""
+    values = listed[0].args.get("expressions") or () if len(listed) == 1 and type(listed[0]) is exp.In else ()
+    if len(using) != 1 or not all(type(value) is exp.Literal for value in values):
+        return []
+    end = f"_{using[0].alias}" if using[0].alias else ""
+    return [exp.to_identifier(value.name + end) for value in values]
+
+
 def compile_pivot_statement(builder: Builder, node: Any, parent: int, ctes: Ctes) -> int:
     """DuckDB's `PIVOT t ON m USING sum(v)` and `UNPIVOT t ON a, b INTO NAME n VALUE v`, queries of their own."""
     frame = Frame(builder, SELECT, parent, ctes)
@@ -122,7 +132,10 @@ def compile_pivot_statement(builder: Builder, node: Any, parent: int, ctes: Ctes
         _pivot(
             frame,
             exp.Pivot(
-                fields=[exp.In(this=item) for item in on], using=args["using"], group=args.get("group")
+                fields=[exp.In(this=item) for item in on],
+                using=args["using"],
+                group=args.get("group"),
+                columns=_listed_columns(listed, args["using"]),
             ),
         )
     elif into is not None:
@@ -148,8 +161,20 @@ def add_match_recognize(frame: Frame, node: Any, source: Any) -> None:
     for measure in args.get("measures") or ():
         item = measure.args["this"] if type(measure) is exp.MatchRecognizeMeasure else measure
         outputs.append([builder.name(item.alias_or_name), dependencies(inner, item), None])
+    _add_clause(inner, "group_by", args.get("partition_by") or [])
+    _add_clause(inner, "order_by", [args.get("order")])
+    _add_clause(inner, "where", [item.args["this"] for item in args.get("define") or ()])
     given = args.get("alias")
     name = (
         builder.ident(given.args["this"]) if given is not None and given.args.get("this") is not None else -1
     )
     frame.add_source(name, SCOPE, inner.close())
+
+
+def _add_clause(frame: Frame, clause: str, items: list[Any]) -> None:
+    deps: list[int] = []
+    for item in items:
+        if item is not None:
+            collect(frame, item, VALUE, deps)
+    if deps:
+        frame.scope.clauses.append([CLAUSES.index(clause), distinct(deps)])

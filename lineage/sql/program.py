@@ -15,10 +15,12 @@ from typing import Any
 import orjson
 
 from lineage.names import Identifier, TableName
+from lineage.sql.dialects import keys_of_names
+from lineage.sql.excerpts import Excerpts
 from lineage.sql.masking import mask_literals
 from lineage.sql.messages import without_text
 
-FORMAT = 3  # raise it when the meaning of anything below changes: cached programs are then compiled anew
+FORMAT = 4  # raise it when the meaning of anything below changes: cached programs are then compiled anew
 
 # Flags of a dependency: how the column stands in the expression.
 VALUE, CASE, WINDOW = 1, 2, 4
@@ -40,9 +42,10 @@ class Scope:
     """One query block.
 
     sources: [alias name or -1, TABLE | SCOPE, its number, column aliases or None, USING names | True | None]
-    outputs: [name or -1, dependencies, text | COPY | None] or, for a star,
+    outputs: [name or -1, dependencies, text | its number | COPY | None] or, for a star,
              [-2, qualifier names, except names, [[name, dependencies]], [[old, new]]]
-    clauses: [index in CLAUSES, dependencies] or, for GROUP BY ALL, [index, None, places of outputs]
+    clauses: [index in CLAUSES, dependencies], with False behind them where no alias may stand, or what
+             clauses.py reads: [index, None, places of outputs], [index, None, source, USING names | None]
     open_deps: what every column that is not among the outputs depends on, or None when there are no others
     """
 
@@ -111,7 +114,9 @@ class _Body:
 class Program:
     """What `compile_sql` makes of a text. Immutable; `to_bytes` and `from_bytes` are each other's inverse."""
 
-    def __init__(self, dialect: str, body: _Body, errors: tuple[SqlError, ...]) -> None:
+    def __init__(
+        self, dialect: str, body: _Body, errors: tuple[SqlError, ...], excerpts: Excerpts | None = None
+    ) -> None:
         self.dialect = dialect
         self.errors = errors
         self.names = body.names
@@ -120,6 +125,12 @@ class Program:
         self.order = body.order
         self.statements = body.statements
         self._identifiers: dict[int, Identifier] = {}
+        self._excerpts = excerpts
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """Of each name the text under which spellings that mean the same are equal."""
+        return keys_of_names(self.names, self.dialect)
 
     @cached_property
     def all_tables(self) -> tuple[TableName, ...]:
@@ -155,6 +166,17 @@ class Program:
             found = self._identifiers[name] = _identifier(self.names[name])
         return found
 
+    def text(self, text: str | int | None) -> str | None:
+        """An output's text, given what the program holds in its place: of a fresh program that is a number."""
+        if not isinstance(text, int):
+            return text
+        return self._excerpts.text(text) if self._excerpts is not None else None
+
+    def _with_texts(self, output: list[Any]) -> list[Any]:
+        return (
+            output if output[0] == -2 or type(output[2]) is not int else [*output[:2], self.text(output[2])]
+        )
+
     def without_literals(self, *, keep: bool) -> Program:
         """The same program with `?` for each literal in the outputs' texts, or, unless `keep`, without texts.
 
@@ -170,7 +192,8 @@ class Program:
     def _masked(self, output: list[Any], keep: bool) -> list[Any]:
         if output[0] == -2 or not output[2]:
             return output
-        return [*output[:2], mask_literals(output[2], self.dialect) if keep else None]
+        text = self.text(output[2]) if keep else None
+        return [*output[:2], mask_literals(text, self.dialect) if text else None]
 
     def to_bytes(self) -> bytes:
         """A compact form to store."""
@@ -180,7 +203,7 @@ class Program:
                 self.dialect,
                 self.names,
                 self.tables,
-                [scope.to_list() for scope in self.scopes],
+                [replace(s, outputs=[self._with_texts(o) for o in s.outputs]).to_list() for s in self.scopes],
                 self.order,
                 [statement.to_list() for statement in self.statements],
                 [[e.statement, e.message, e.line, e.column, e.reason] for e in self.errors],

@@ -7,7 +7,7 @@ from typing import Any
 from sqlglot import exp
 
 from lineage.sql.builder import Builder, Ctes, Frame, column_parts
-from lineage.sql.dialects import recursion_is_implicit
+from lineage.sql.dialects import alias_orders_alone, recursion_is_implicit
 from lineage.sql.expressions import collect, dependencies, distinct, output
 from lineage.sql.pivots import add_match_recognize, compile_pivot_statement
 from lineage.sql.program import BY_NAME, CLAUSES, COPY, RECURSIVE, SCOPE, SELECT, UNION, VALUE
@@ -30,7 +30,8 @@ _CLAUSES = tuple(
         ("distribute", "order_by"),
     )
 )
-ORDER, GROUP = CLAUSES.index("order_by"), CLAUSES.index("group_by")
+ORDER, GROUP, JOIN = CLAUSES.index("order_by"), CLAUSES.index("group_by"), CLAUSES.index("join")
+_GROUPINGS = frozenset({exp.GroupingSets, exp.Rollup, exp.Cube, exp.Tuple, exp.Paren})
 
 
 def compile_query(builder: Builder, node: Any, parent: int, ctes: Ctes) -> int:
@@ -97,8 +98,13 @@ def _compile_select(builder: Builder, node: Any, parent: int, ctes: Ctes) -> int
     for lateral in args.get("laterals") or ():
         add_source(frame, lateral)
     for window in args.get("windows") or ():
+        below = frame.windows.get(builder.key_of_node(window.args.get("alias") or ""))
         frame.windows[builder.key_of_node(window.args["this"])] = exp.Tuple(
-            expressions=[*(window.args.get("partition_by") or ()), *_order_items(window)]
+            expressions=[
+                *(below.expressions if below is not None else ()),
+                *(window.args.get("partition_by") or ()),
+                *_order_items(window),
+            ]
         )
     for item in args["expressions"]:
         add_output(frame, item)
@@ -117,6 +123,9 @@ def _compile_select(builder: Builder, node: Any, parent: int, ctes: Ctes) -> int
             _add_positional(frame, clause, _clause_items(part))
         else:
             add_clause(frame, clause, part)
+    limit = args.get("limit")
+    if limit is not None and limit.args.get("expressions"):  # ClickHouse: LIMIT 1 BY a
+        _add_positional(frame, GROUP, limit.args["expressions"])
     return frame.close()
 
 
@@ -151,19 +160,42 @@ def _aggregates(node: Any) -> bool:
 def _add_positional(frame: Frame, clause: int, items: list[Any]) -> None:
     """GROUP BY and ORDER BY: a number stands for an item of the select list."""
     deps: list[int] = []
-    for item in items:
-        inner = item.args["this"] if type(item) is exp.Ordered else item
+    without_aliases: list[int] = []
+    apart = clause == ORDER and alias_orders_alone(frame.builder.dialect)
+    outputs = frame.scope.outputs
+    places: list[int] = []  # of columns that the stars before them put off
+    items = list(reversed(items))
+    while items:
+        item = items.pop()
+        kind = type(item)
+        inner = item.args["this"] if kind is exp.Ordered else item
         if type(inner) is exp.Literal and not inner.args.get("is_string"):
             place = int(inner.name) - 1 if inner.name.isdecimal() and len(inner.name) < 6 else -1
-            outputs = frame.scope.outputs
-            if 0 <= place < len(outputs) and not any(output[0] == -2 for output in outputs[: place + 1]):
+            if not outputs or any(output[0] == -2 for output in outputs[: place + 1]):
+                places += [~place] if place >= 0 else []
+            elif 0 <= place < len(outputs):
                 deps += outputs[place][1]
+        elif kind in _GROUPINGS:
+            items += reversed(_clause_items(item))
+        elif clause == ORDER and _is_all(frame, inner):
+            frame.scope.clauses.append([clause, None, list(range(len(outputs)))])
         else:
-            collect(frame, inner, VALUE, deps)
-    if deps:
-        frame.scope.clauses.append(
-            [clause, distinct([d and VALUE if i % 2 == 0 else d for i, d in enumerate(deps)])]
-        )
+            collect(frame, inner, VALUE, without_aliases if apart and type(inner) is not exp.Column else deps)
+    for found, special in ((deps, ()), (without_aliases, (False,))):
+        if found:
+            plain = [d and VALUE if i % 2 == 0 else d for i, d in enumerate(found)]
+            frame.scope.clauses.append([clause, distinct(plain), *special])
+    if places:
+        frame.scope.clauses.append([clause, None, places])
+
+
+def _is_all(frame: Frame, node: Any) -> bool:
+    """ORDER BY ALL, of a dialect that knows it and reads `all` as a reserved word."""
+    if type(node) is exp.Column:
+        if node.args.get("table") is not None or node.args["this"].args.get("quoted"):
+            return False
+        return frame.builder.dialect == "snowflake" and str(node.name).lower() == "all"
+    return type(node) is exp.Var and str(node.name).upper() == "ALL"
 
 
 def add_output(frame: Frame, node: Any) -> None:
@@ -200,7 +232,8 @@ def add_output(frame: Frame, node: Any) -> None:
         inner = builder.scopes[~deps[1]].outputs
         made[0] = inner[0][0] if inner and inner[0][0] >= 0 else -1
     if frame.anchor is not None and made[2] != COPY:
-        builder.anchors[frame.number, len(outputs)] = frame.anchor
+        alias = builder.texts[made[0]].removeprefix('"') if made[0] >= 0 else ""
+        made[2] = builder.excerpts.add(frame.number, frame.anchor, alias)
     outputs.append(made)
 
 
@@ -251,23 +284,28 @@ def _compile_union(
         ctes = add_ctes(builder, with_, parent, ctes)
     if node.args.get("by_name"):
         frame.scope.flags |= BY_NAME
-    branches = [node.args["expression"]]
-    left = node.args["this"]
-    while type(left) in SET_OPERATIONS and left.args.get("with_") is None:
+    branches, comparing = [], []
+    left = node
+    while left is node or (type(left) in SET_OPERATIONS and left.args.get("with_") is None):
         branches.append(left.args["expression"])
+        comparing.append(type(left) is not exp.Union)
         left = left.args["this"]
     branches.append(left)
+    comparing.append(False)
     branches.reverse()
+    comparing.reverse()
     for place, branch in enumerate(branches):
         number = compile_query(builder, branch, parent, ctes)
         frame.scope.sources.append([-1, SCOPE, number, None, None])
+        if place and comparing[place]:
+            frame.scope.clauses.append([JOIN, None, place, None])
         if own and place == 0:
             frame.scope.flags |= RECURSIVE
             builder.order.append(~frame.number)
             ctes = {**ctes, own: (frame.number, columns)}
     order = node.args.get("order")
     if order is not None:
-        add_clause(frame, ORDER, order)
+        _add_positional(frame, ORDER, _clause_items(order))
     return frame.close()
 
 

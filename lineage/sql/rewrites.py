@@ -15,6 +15,8 @@ from lineage.sql.budget import close_joins
 _COMPOUND = re.compile(r"[-+*/%&|^]=")
 _OPERATORS = frozenset({"+", "-", "*", "/", "%", "&", "|", "^"})
 _WINDOW_TABLE = re.compile(r"\bdescriptor\s*\(", re.I)
+_DELETE_WHERE = re.compile(r"\bdelete\s+where\b", re.I)
+_TIME_WINDOW = re.compile(r"\bwindow\s*\(", re.I)
 _WITHIN = re.compile(r"\)\s*within\s+interval\b", re.I)
 
 
@@ -30,6 +32,12 @@ def rewrite(sql: str, tokens: list[Any]) -> list[Any]:
         tokens = _with_table_arguments(tokens)
     if _mentions(sql, "WITHIN") and _WITHIN.search(sql):
         tokens = _without_within(tokens)
+    if first.token_type is TokenType.MERGE and _DELETE_WHERE.search(sql):
+        tokens = _without_deletes(tokens)
+    if first.token_type is TokenType.UPDATE:
+        tokens = _with_alias_before_set(tokens)
+    if _mentions(sql, "WINDOW") and _TIME_WINDOW.search(sql):
+        tokens = _with_time_windows(tokens)
     return close_joins(sql, tokens)
 
 
@@ -98,3 +106,47 @@ def _without_within(tokens: list[Any]) -> list[Any]:
         out.append(token)
         place += 1
     return out
+
+
+def _without_deletes(tokens: list[Any]) -> list[Any]:
+    """Oracle's MERGE: `UPDATE SET ... [WHERE a] DELETE WHERE b` reads as `UPDATE SET ... WHERE a AND b`."""
+    out: list[Any] = []
+    filtered = False  # whether the action has had a WHERE
+    skip = False
+    for token, after in zip(tokens, [*tokens[1:], tokens[-1]], strict=True):
+        kind = token.token_type
+        if skip:
+            skip = False
+            continue
+        if kind is TokenType.WHEN:
+            filtered = False
+        elif kind is TokenType.DELETE and after.token_type is TokenType.WHERE:
+            if filtered:
+                out.append(_token(TokenType.AND, "AND", token))
+                skip = True
+            continue
+        filtered = filtered or kind is TokenType.WHERE
+        out.append(token)
+    return out
+
+
+def _with_alias_before_set(tokens: list[Any]) -> list[Any]:
+    """Teradata: `UPDATE x FROM s SET ...` reads as `UPDATE x FROM s AS s SET ...`, lest SET be the alias."""
+    for place, token in enumerate(tokens[:-1]):
+        if token.token_type is TokenType.SET:
+            name, before = tokens[place - 1], tokens[place - 2]
+            froms = [t for t in tokens[:place] if t.token_type is TokenType.FROM]
+            if froms and before.token_type in (TokenType.FROM, TokenType.COMMA, TokenType.DOT):
+                return [*tokens[:place], _token(TokenType.ALIAS, "AS", name), name, *tokens[place:]]
+            break
+    return tokens
+
+
+def _with_time_windows(tokens: list[Any]) -> list[Any]:
+    """Spark: `GROUP BY window(time, '1 hour')` calls a function; a WINDOW clause has a name before the bracket."""
+    return [
+        _token(TokenType.VAR, token.text, token)
+        if token.token_type is TokenType.WINDOW and after.token_type is TokenType.L_PAREN
+        else token
+        for token, after in zip(tokens, [*tokens[1:], tokens[-1]], strict=True)
+    ]

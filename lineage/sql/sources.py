@@ -7,7 +7,7 @@ from typing import Any
 from sqlglot import exp
 
 from lineage.sql.builder import Builder, Frame, Name
-from lineage.sql.dialects import has_dual
+from lineage.sql.dialects import has_dual, lateral_is_implicit
 from lineage.sql.expressions import collect, dependencies, distinct
 from lineage.sql.pivots import add_pivots
 from lineage.sql.program import BY_NAME, CLAUSES, SCOPE, SELECT, TABLE, UNION, VALUE
@@ -71,14 +71,13 @@ def add_join(frame: Frame, join: Any) -> None:
         ]
     elif args.get("method") == "NATURAL":
         using = True
-    elif args.get("kind") in ("SEMI", "ANTI"):
+    compared = using
+    if args.get("kind") in ("SEMI", "ANTI"):
         using = False
+    place = len(frame.scope.sources)
     add_source(frame, args["this"], using)
-    if using:
-        deps: list[int] = []
-        for name in using if isinstance(using, list) else ():
-            deps += (VALUE, frame.ref_names([name]))
-        frame.scope.clauses.append([JOIN, deps])
+    if compared:
+        frame.scope.clauses.append([JOIN, None, place, compared if isinstance(compared, list) else None])
     add_clause(frame, JOIN, args.get("on"))
     add_clause(frame, JOIN, args.get("match_condition"))
 
@@ -214,7 +213,7 @@ def _add_subquery(frame: Frame, node: Any, using: Any, *, lateral: bool, alias: 
         if type(inner) is exp.Table:
             add_source(frame, this, using)  # a parenthesised join
             return
-    parent = frame.number if lateral else frame.scope.parent
+    parent = frame.number if lateral or lateral_is_implicit(builder.dialect) else frame.scope.parent
     number = builder.compile_query(builder, node, parent, frame.ctes)
     if pivots:
         add_pivots(frame, pivots, SCOPE, number, alias, None, -1)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lineage.names import Identifier
-from lineage.sql.columns import STAR, OpenStar, Source, Ups
+from lineage.sql.columns import STAR, OpenStar, Source
 from lineage.sql.combine import merge, without_text
 
 if TYPE_CHECKING:
-    from lineage.sql.lookup import Binder
+    from lineage.sql.lookup import Binder, Refs
 
 
-def expand(binder: Binder, number: int, star: list[Any], look_up: Callable[..., Ups]) -> list[Any]:
+def expand(binder: Binder, number: int, star: list[Any], refs: Refs) -> list[Any]:
+    """The items that a star among a scope's outputs stands for."""
     _, qualifier, except_names, replace, rename = star
     sources = binder.sources(number)
     if qualifier:
@@ -34,9 +34,7 @@ def expand(binder: Binder, number: int, star: list[Any], look_up: Callable[..., 
         return items
     keys = binder.keys
     dropped = frozenset(keys[name] for name in except_names)
-    replaced = {
-        keys[name]: without_text(binder.gather(deps, look_up, False, False)) for name, deps in replace
-    }
+    replaced = {keys[name]: without_text(refs.gather(deps, False, False)) for name, deps in replace}
     renamed = {keys[old]: new for old, new in rename}
     out: list[Any] = []
     for item in items:

@@ -10,6 +10,7 @@ from sqlglot import exp
 from lineage.names import is_path
 from lineage.sql.builder import Builder, Ctes, Frame
 from lineage.sql.changes import compile_delete, compile_merge, compile_update
+from lineage.sql.conflicts import add_conflict
 from lineage.sql.moves import (
     compile_alter,
     compile_command,
@@ -18,7 +19,7 @@ from lineage.sql.moves import (
     compile_load,
     compile_truncate,
 )
-from lineage.sql.program import SELECT
+from lineage.sql.program import CLAUSES, SELECT
 from lineage.sql.queries import add_output, compile_query
 from lineage.sql.session import compile_set, compile_use
 from lineage.sql.sources import add_source, parts_key, table_parts
@@ -40,9 +41,12 @@ def compile_changing_cte(builder: Builder, node: Any, ctes: Ctes) -> int:
     """INSERT, UPDATE, DELETE or MERGE in a WITH: it does its work, and RETURNING makes its columns."""
     kind, outer = builder.statement.kind, builder.ctes
     builder.ctes = ctes
+    before = len(builder.statement.flows)
     compile_statement(builder, node)
     builder.statement.kind, builder.ctes = kind, outer
     frame = Frame(builder, SELECT, -1, ctes)
+    for flow in builder.statement.flows[before:]:  # what decides about the change decides about these rows
+        frame.scope.clauses.append([CLAUSES.index("where"), [0, ~flow[2]]])
     this = node.args.get("this")
     this = this.args["this"] if type(this) is exp.Schema else this
     reads = list(builder.statement.reads)
@@ -133,6 +137,8 @@ def _insert_into(builder: Builder, node: Any, ctes: Ctes) -> None:
         return
     if number is not None:
         flow_into(builder, parts, columns, number, not args.get("by_name"))
+        if args.get("conflict") is not None:
+            add_conflict(builder, node, (parts, columns, number), ctes)
     elif parts_key(builder, parts) not in builder.temps:
         builder.write(builder.table(parts))
 
@@ -140,19 +146,33 @@ def _insert_into(builder: Builder, node: Any, ctes: Ctes) -> None:
 def _multi_insert(builder: Builder, node: Any) -> None:
     builder.statement.kind = "insert"
     source = node.args.get("source")
+    first = str(node.args.get("kind") or "").upper() == "FIRST"
+    seen: list[Any] = []
+    conditions: list[Any] = []
     for insert in node.args["expressions"]:
-        insert = insert.args["this"] if type(insert) is exp.ConditionalInsert else insert
+        if type(insert) is exp.ConditionalInsert:
+            condition = insert.args.get("expression")
+            if condition is not None:
+                conditions = [*(seen if first else ()), condition]
+                seen.append(condition)
+            elif insert.args.get("else_"):
+                conditions = list(seen)
+            insert = insert.args["this"]
         query = insert.args.get("expression")
         if type(query) is exp.Select and query.args.get("from_") is None and source is not None:
             query.set("from_", exp.From(this=source))
         elif type(query) is exp.Values and type(query.args["expressions"][0]) is exp.Tuple:
             row = query.args["expressions"][0].args["expressions"]
-            insert.set("expression", exp.Select(expressions=row, from_=exp.From(this=_derived(source))))
+            insert.set("expression", _chosen(row, source, conditions))
         elif query is None:
-            insert.set(
-                "expression", exp.Select(expressions=[exp.Star()], from_=exp.From(this=_derived(source)))
-            )
+            insert.set("expression", _chosen([exp.Star()], source, conditions))
         _insert_into(builder, insert, {})
+
+
+def _chosen(items: list[Any], source: Any, conditions: list[Any]) -> Any:
+    """The rows of a multi-insert's source that go to one of its targets."""
+    where = exp.Where(this=exp.Tuple(expressions=conditions)) if conditions else None
+    return exp.Select(expressions=items, from_=exp.From(this=_derived(source)), where=where)
 
 
 def _derived(source: Any) -> Any:
