@@ -9,13 +9,15 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench import large, resync, startup
+from bench import large, query_log, resync, sql, startup
 from bench.measure import Figure
 
 BENCHMARKS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "startup": startup.run,
     "resync": resync.run,
     "large": large.run,
+    "query_log": query_log.run,
+    "sql": sql.run,
 }
 
 

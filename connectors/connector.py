@@ -64,6 +64,8 @@ class Connector(ABC):
     kinds: ClassVar[frozenset[str]] = frozenset()
     dialect: ClassVar[str | None] = None
     windowed: ClassVar[bool] = False
+    # How its SQL is stored where the connection does not say: "full", "masked" (without literals) or "none".
+    store_sql: ClassVar[str] = "full"
     # Which origins may be asked where the connection names none: None leaves it to the connector.
     default_endpoints: ClassVar[tuple[str, ...] | None] = None
     merges_credential: ClassVar[bool] = True  # a credential's values also fill the fields of the same names

@@ -19,7 +19,7 @@ from lineage.store import SnapshotHeader, SnapshotWriter, Store
 from pipelines.project import Project, ResolvedConnection, open_connector, resolve_connection
 from pipelines.project.model import ConnectionModel
 from pipelines.redaction import RedactedIngest, output_redacted
-from pipelines.stored_sql import COMPILE, KEEP_SQL, known_programs
+from pipelines.stored_sql import compile_to_store, known_programs, open_query_log, text_to_store
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -132,7 +132,14 @@ class _Extraction:
         if not resolved.cls.windowed and not model.allow_late:
             _refuse_late(self._name, self._window, self._run.created_at)
         dialect = model.defaults.dialect or resolved.cls.dialect
-        writer = SnapshotWriter(dialect, KEEP_SQL[model.store_sql], model.store_sql)
+        mode = model.store_sql or resolved.cls.store_sql
+        writer = SnapshotWriter(
+            dialect,
+            text_to_store(mode),
+            mode,
+            lambda: open_query_log(self._store, self._name, dialect, mode),
+            seen_to_run=resolved.cls.windowed,
+        )
         state = (
             {} if self._run.full else _state(self._store, self._name, model.renamed_from, self._window.key)
         )
@@ -146,16 +153,15 @@ class _Extraction:
         return self._store.snapshots.commit(
             self._header(resolved, dialect, state, started_at),
             writer.rows(),
-            complete_rows=lambda rows: self._with_programs(writer, rows),
+            complete_rows=lambda rows: self._with_programs(writer, rows, mode),
             keep_missing=not model.remove_missing,
             max_drop=model.max_drop if _may_hold_back(model, resolved.cls, self._run) else None,
         )
 
-    def _with_programs(self, writer: SnapshotWriter, rows: pa.Table) -> pa.Table:
-        mode = self._model.store_sql
+    def _with_programs(self, writer: SnapshotWriter, rows: pa.Table, mode: str) -> pa.Table:
         # Programs of earlier runs may hold literals: where those are not to be stored, none is used again.
         known = known_programs(self._store, self._name) if mode == "full" and writer.queries else {}
-        return writer.compiled(rows, COMPILE[mode], known)
+        return writer.compiled(rows, compile_to_store(mode), known)
 
     def _read(self, resolved: ResolvedConnection, writer: SnapshotWriter, state: dict[str, Any]) -> None:
         """Lets the connector read its source; secrets are masked in what it declares, prints and logs meanwhile."""

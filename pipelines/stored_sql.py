@@ -1,28 +1,45 @@
-"""How a connection's SQL is stored: whole, without its literals, or not at all (`store_sql`)."""
+"""How a connection's SQL is stored: whole, without its literals, or not at all (`store_sql`).
+
+Statements that carry credentials are stored without literals whatever a connection says.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache, partial
+from typing import TYPE_CHECKING
 
 from lineage.store import Store
+from lineage.store.snapshot import logged_key
+
+if TYPE_CHECKING:
+    from lineage.sql import Program
+    from lineage.sql.query_log import QueryLog
 
 
-def _compile(sql: str, dialect: str | None) -> bytes:
-    from lineage.sql import compile_sql
-
-    return compile_sql(sql, dialect).to_bytes()
-
-
-def _compile_masked(sql: str, dialect: str | None) -> bytes:
-    from lineage.sql import compile_sql
-
-    return compile_sql(sql, dialect).without_literals(keep=True).to_bytes()
+def compile_to_store(mode: str) -> Callable[[str, str | None], bytes]:
+    """Text and dialect to the program as it is stored."""
+    return partial(_compile, mode)
 
 
-def _compile_bare(sql: str, dialect: str | None) -> bytes:
-    from lineage.sql import compile_sql
+def text_to_store(mode: str) -> Callable[[str, str | None], str | None]:
+    """Text and dialect to the text that is stored, None for none."""
+    return partial(_text, mode)
 
-    return compile_sql(sql, dialect).without_literals(keep=False).to_bytes()
+
+def open_query_log(store: Store, name: str, dialect: str | None, mode: str) -> QueryLog:
+    """A log to fold a connection's statements in, that compiles nothing which an earlier run has compiled."""
+    from lineage.sql.query_log import QueryLog
+
+    @cache
+    def programs() -> Mapping[str, bytes]:
+        return known_programs(store, name)
+
+    return QueryLog(
+        dialect,
+        partial(_encode, mode),
+        lambda key, of_dialect: programs().get(logged_key(key, of_dialect, mode)),
+    )
 
 
 def known_programs(store: Store, name: str) -> Mapping[str, bytes]:
@@ -32,19 +49,25 @@ def known_programs(store: Store, name: str) -> Mapping[str, bytes]:
     return {key: program for key, program in store.snapshots.programs(name).items() if is_current(program)}
 
 
-def _masked(sql: str, dialect: str | None) -> str | None:
-    from lineage.sql.masking import mask_literals
+def _compile(mode: str, sql: str, dialect: str | None) -> bytes:
+    from lineage.sql import compile_sql
 
-    return mask_literals(sql, dialect)
+    return _encode(mode, compile_sql(sql, dialect), sql)
 
 
-COMPILE: Mapping[str, Callable[[str, str | None], bytes]] = {
-    "full": _compile,
-    "masked": _compile_masked,
-    "none": _compile_bare,
-}
-KEEP_SQL: Mapping[str, Callable[[str, str | None], str | None]] = {
-    "full": lambda sql, _: sql,
-    "masked": _masked,
-    "none": lambda sql, _: None,
-}
+def _encode(mode: str, program: Program, sql: str) -> bytes:
+    from lineage.sql.masking import carries_credentials
+
+    if mode == "none":
+        program = program.without_literals(keep=False)
+    elif mode == "masked" or carries_credentials(sql):
+        program = program.without_literals(keep=True)
+    return program.to_bytes()
+
+
+def _text(mode: str, sql: str, dialect: str | None) -> str | None:
+    from lineage.sql.masking import carries_credentials, mask_literals
+
+    if mode == "none":
+        return None
+    return mask_literals(sql, dialect) if mode == "masked" or carries_credentials(sql) else sql

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-import os
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from pydantic import Field, field_validator
 
 from connectors.builtin.file_state import file_state
+from connectors.builtin.folder import checked_glob, find_files, location
 from connectors.connector import Connector, ConnectorConfig
 from connectors.errors import Unreachable
 from connectors.model import CheckResult, Statement
@@ -46,10 +46,7 @@ class SqlFiles(Connector):
         @field_validator("glob")
         @classmethod
         def _relative(cls, glob: str) -> str:
-            pattern = PurePosixPath(glob)
-            if not pattern.parts or pattern.is_absolute() or ".." in pattern.parts:
-                raise ValueError("must be a pattern below the folder, such as **/*.sql")
-            return glob
+            return checked_glob(glob)
 
         @field_validator("encoding")
         @classmethod
@@ -82,7 +79,9 @@ class SqlFiles(Connector):
         if not self._root.exists():
             return "absent"
         for file in self._files():
-            digest.update(f"{self._location(file)}\0{file_state(file)}\0".encode("utf-8", "surrogateescape"))
+            digest.update(
+                f"{location(self._root, file)}\0{file_state(file)}\0".encode("utf-8", "surrogateescape")
+            )
         return digest.hexdigest()
 
     @property
@@ -90,30 +89,11 @@ class SqlFiles(Connector):
         return self.path(self.config.path)
 
     def _files(self) -> list[Path]:
-        root = self._root
-        if root.is_file():
-            return [root]
-        if not root.is_dir():
-            raise Unreachable(
-                f"{root} is not there", hint="look at `path`; relative ones start at the project's folder"
-            )
-        self._look_for_closed_folders(root)
-        return sorted(
-            p for p in root.glob(self.config.glob) if p.is_file() and not _hidden(p.relative_to(root))
-        )
-
-    def _look_for_closed_folders(self, root: Path) -> None:
-        """A glob passes over folders that it may not read without a word."""
-        for _ in os.walk(root, onerror=lambda error: self.warn(f"{error.filename}: {error.strerror}")):
-            pass
-
-    def _location(self, file: Path) -> str:
-        root = self._root
-        return file.name if file == root else file.relative_to(root).as_posix()
+        return find_files(self._root, self.config.glob, self.warn)
 
     def _declare(self, file: Path) -> None:
-        location = self._location(file)
-        sql = self._text(file, location)
+        place = location(self._root, file)
+        sql = self._text(file, place)
         if sql and not sql.isspace():
             self.declare_statement(
                 Statement(
@@ -121,29 +101,25 @@ class SqlFiles(Connector):
                     dialect=self.config.dialect,
                     default_database=self.config.default_database,
                     default_schema=self.config.default_schema,
-                    location=location,
+                    location=place,
                 )
             )
 
-    def _text(self, file: Path, location: str) -> str | None:
+    def _text(self, file: Path, place: str) -> str | None:
         limit = int(self.config.max_file_mib * 1024 * 1024)
         try:
             with file.open("rb") as stream:
                 content = stream.read(limit + 1)
         except OSError as error:
-            self.reject(location, f"cannot be read: {error.strerror}")
+            self.reject(place, f"cannot be read: {error.strerror}")
             return None
         if len(content) > limit:
             self.reject(
-                location, f"is larger than {self.config.max_file_mib:g} MiB; raise `max_file_mib` to take it"
+                place, f"is larger than {self.config.max_file_mib:g} MiB; raise `max_file_mib` to take it"
             )
             return None
         try:
             return content.decode(self.config.encoding).removeprefix("\ufeff")
         except UnicodeDecodeError as error:
-            self.reject(location, f"is not {self.config.encoding} at byte {error.start}; look at `encoding`")
+            self.reject(place, f"is not {self.config.encoding} at byte {error.start}; look at `encoding`")
             return None
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)

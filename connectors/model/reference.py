@@ -74,7 +74,8 @@ class DeclaredLineage(Declared):
 class Statement(Declared):
     """SQL that was seen to run, or stands in a script; what it writes and reads becomes lineage.
 
-    `duration_s` is in seconds; `location` is file:line, a job's name or a query id.
+    `duration_s` is in seconds; `location` is file:line, a job's name or a query id; `count` is how many times it
+    ran, 1 for a log's entry, and `duration_s` the mean where it is more.
     """
 
     sql: str
@@ -87,3 +88,4 @@ class Statement(Declared):
     duration_s: float | None = None
     rows: int | None = None
     location: str | None = None
+    count: int = 1

@@ -26,6 +26,7 @@ from lineage.graph.nodes import build_nodes, index_columns
 from lineage.graph.queries import query_edges
 from lineage.graph.traverse import LineageGraph
 from lineage.graph.unresolved import Unresolved
+from lineage.graph.usage import collect_usage
 from lineage.graph.uses import Uses
 from lineage.resolve import REFERENCE_COLUMNS, guess_names, match_references
 from lineage.store import Store
@@ -63,6 +64,7 @@ def build_graph(
         declared_edges(db)
         unresolved += unresolved_declarations(db, guesses)
         unresolved += query_edges(db, uses, guesses)
+        collect_usage(db, uses)
         unresolved += _missing_parents(db)
         merge_edges(db)
         rows = _rows(db, unresolved)
@@ -108,9 +110,10 @@ def _rows(db: duckdb.DuckDBPyConnection, unresolved: Sequence[Unresolved]) -> pa
         )
         SELECT 'node' AS kind, r.id AS key, r.connection, r.entity_type, r.key AS databuilder_id, p.node AS
         parent_id,
-               r.title, r.database, r.schema, r.body, d.facets, coalesce(d.aliases, []) AS aliases, r.inferred
+               r.title, r.database, r.schema, r.body, d.facets, coalesce(d.aliases, []) AS aliases, r.inferred,
+               u.usage
         FROM resource r JOIN node_of n ON n.id = r.id AND n.node = r.id LEFT JOIN node_of p ON p.id = r.parent
-        LEFT JOIN described d ON d.node = r.id
+        LEFT JOIN described d ON d.node = r.id LEFT JOIN usage u ON u.node = r.id
         ORDER BY key
     """).to_arrow_table()
     edges = db.sql("""

@@ -375,8 +375,8 @@ def node_dict(row: Mapping[str, Any]) -> dict[str, Any]:
     body.pop("parent_databuilder_id", None)
     fixed = {"id": row["key"], "aliases": row["aliases"], "connection": row["connection"]}
     names = ("entity_type", "databuilder_id", "parent_id", "title", "database", "schema")
-    facets = {"facets": orjson.loads(row["facets"])} if row["facets"] else {}
-    return body | fixed | {name: row[name] for name in names} | {"inferred": bool(row["inferred"])} | facets
+    more = {name: orjson.loads(row[name]) for name in ("facets", "usage") if row[name]}
+    return body | fixed | {name: row[name] for name in names} | {"inferred": bool(row["inferred"])} | more
 
 
 def _mentions(resource: Mapping[str, Any], words: set[str]) -> bool:

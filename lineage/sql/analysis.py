@@ -12,6 +12,12 @@ from lineage.sql.collector import hold, release
 from lineage.sql.compile import compile_sql
 from lineage.sql.program import Program
 
+# What a text may be that generic SQL cannot read, the more common first.
+_COMMON = (
+    *("postgres", "snowflake", "bigquery", "tsql", "mysql", "databricks", "oracle", "redshift", "duckdb"),
+    *("trino", "clickhouse", "hive", "teradata", "sqlite"),
+)
+_LONG, _FEW = 20_000, 4  # of longer texts, in characters, only some dialects are tried
 _QUOTES = '"`[]'
 
 
@@ -26,8 +32,9 @@ def analyze(
     """The lineage of a text of one or more statements. Never raises: trouble is in `Analysis.errors`.
 
     `schemas` maps a table's dotted name to its columns, in order (a mapping to their types, or a sequence). A
-    dialect that is not known is read as generic SQL. None is the empty text, any other value that is no text what
-    `str` makes of it.
+    dialect that is not known is read as generic SQL. Without a dialect a text that generic SQL cannot read is tried in
+    others: `Analysis.dialect` is the first that can, and `detected` is true. None is the empty text, any other value
+    that is no text what `str` makes of it.
     """
     text: object = sql
     name: object = dialect
@@ -36,10 +43,24 @@ def analyze(
     hold()
     try:
         program = compile_sql(_text_of(text), dialect)
+        detected = _detected(_text_of(text), program) if name is None else None
+        program = detected or program
         catalogue = _catalogue(program, schemas, defaults) if schemas else {}
-        return Analysis(bind(program, catalogue), dialect or "generic", defaults)
+        shown = program.dialect if detected else dialect or "generic"
+        return Analysis(bind(program, catalogue), shown, defaults, detected=detected is not None)
     finally:
         release()
+
+
+def _detected(sql: str, generic: Program) -> Program | None:
+    """The text in the first dialect that reads it without errors, where generic SQL does not."""
+    if not generic.errors or not generic.statements or any(e.reason == "sql_budget" for e in generic.errors):
+        return None
+    for dialect in _COMMON if len(sql) <= _LONG else _COMMON[:_FEW]:
+        program = compile_sql(sql, dialect)
+        if not program.errors:
+            return program
+    return None
 
 
 def _text_of(value: object) -> str:
@@ -90,9 +111,10 @@ def _same_tail(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
 class Analysis:
     """What a text reads and writes. `binding` holds it as objects, `to_dict` as JSON."""
 
-    def __init__(self, binding: Binding, dialect: str, defaults: Defaults) -> None:
+    def __init__(self, binding: Binding, dialect: str, defaults: Defaults, *, detected: bool = False) -> None:
         self.binding = binding
         self.dialect = dialect
+        self.detected = detected
         self.errors = binding.errors
         self._defaults = defaults
         self._shown: dict[TableName, str] = {}
@@ -102,7 +124,7 @@ class Analysis:
         statements = self.binding.statements
         failed = {error.statement: error.message for error in reversed(self.errors)}
         return {
-            "dialect": {"name": self.dialect, "detected": False},
+            "dialect": {"name": self.dialect, "detected": self.detected},
             "in_tables": self._names([table for s in statements for table in s.reads]),
             "out_tables": self._names([table for s in statements for table in s.writes]),
             "column_lineage": [entry for s in statements for entry in self._column_lineage(s)],

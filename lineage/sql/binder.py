@@ -9,8 +9,9 @@ from lineage.sql.binding import Binding, Missing, StatementBinding
 from lineage.sql.catalogue import Catalogue
 from lineage.sql.columns import Spelled
 from lineage.sql.lookup import Binder
-from lineage.sql.program import Program, StatementProgram
+from lineage.sql.program import Program, SqlError, StatementProgram
 from lineage.sql.resolved import BoundFlow, ResolvedStatement, named_items
+from lineage.sql.work import TooMuchWork, Work
 
 
 def bind(
@@ -24,32 +25,42 @@ def bind(
     stored, in order; `unordered` are the tables whose order is not known: no place in them means a column. A
     table that is not in the catalogue has unknown columns: none is invented for it.
     """
-    return _StatementBinder(program, catalogue, unordered).bind()
+    return _StatementBinder(program, Catalogue(program, catalogue, unordered)).bind()
 
 
 class _StatementBinder:
     def __init__(
         self,
         program: Program,
-        catalogue: Mapping[TableName, Sequence[str]],
-        unordered: Collection[TableName],
+        catalogue: Catalogue,
     ) -> None:
         self.program = program
-        self.tables = program.all_tables
-        self.catalogue = Catalogue(program, catalogue, unordered)
-        self.binder = Binder(program, self.catalogue)
+        self.catalogue = catalogue
+        self.binder = Binder(program, catalogue)
 
     def bind(self) -> Binding:
         statements = []
+        errors = list(self.program.errors)
         start = 0
         for index, statement in enumerate(self.program.statements):
-            self.binder.run(start, statement.ends)
+            self.binder.work = Work()
+            try:
+                self.binder.run(start, statement.ends)
+                statements.append(self._statement(index, statement))
+            except TooMuchWork as error:
+                errors.append(SqlError(index, str(error), None, None, "sql_budget"))
+                statements.append(self._without_columns(index, statement))
             start = statement.ends
-            statements.append(self._statement(index, statement))
-        return Binding(self.program.dialect, tuple(statements), self.program.errors)
+        return Binding(self.program.dialect, tuple(statements), tuple(errors))
+
+    def _without_columns(self, index: int, statement: StatementProgram) -> StatementBinding:
+        return StatementBinding(
+            index,
+            statement.kind,
+            ResolvedStatement(self.binder, statement, [], []),
+        )
 
     def _statement(self, index: int, statement: StatementProgram) -> StatementBinding:
-        tables = self.tables
         flows = []
         absent: list[Missing] = []
         for table, columns, scope, by_position in statement.flows:
@@ -70,9 +81,7 @@ class _StatementBinder:
         return StatementBinding(
             index,
             statement.kind,
-            tuple([tables[number] for number in statement.reads]),
-            tuple([tables[number] for number in statement.writes]),
-            ResolvedStatement(self.binder, tables, flows, absent),
+            ResolvedStatement(self.binder, statement, flows, absent),
         )
 
     def _define(self, table: int, scope: int, names: Sequence[Spelled] | None) -> None:
@@ -100,7 +109,7 @@ class _StatementBinder:
             return []
         keys, identifier = self.binder.keys, self.program.identifier
         return [
-            Missing((self.tables[table],), identifier(name), True)
+            Missing((self.program.all_tables[table],), identifier(name), True)
             for name in columns
             if target.find_known(keys[name], name) is None
         ]

@@ -92,6 +92,8 @@ class ColumnEdge(NamedTuple):
 class Resolved(Protocol):
     """What the binder has found out of a statement, by numbers; it makes names of them."""
 
+    def reads(self) -> tuple[TableName, ...]: ...
+    def writes(self) -> tuple[TableName, ...]: ...
     def flows(self) -> tuple[Flow, ...]: ...
     def indirect(self, flows: tuple[Flow, ...]) -> tuple[Indirect, ...]: ...
     def ambiguous(self) -> tuple[Ambiguous, ...]: ...
@@ -108,15 +110,21 @@ class StatementBinding:
         self,
         index: int,
         kind: str,
-        reads: tuple[TableName, ...],
-        writes: tuple[TableName, ...],
         resolved: Resolved,
     ) -> None:
         self.index = index
         self.kind = kind
-        self.reads = reads
-        self.writes = writes
         self._resolved = resolved
+
+    @cached_property
+    def reads(self) -> tuple[TableName, ...]:
+        """The tables that it reads, each once."""
+        return self._resolved.reads()
+
+    @cached_property
+    def writes(self) -> tuple[TableName, ...]:
+        """The tables that it writes, each once."""
+        return self._resolved.writes()
 
     @cached_property
     def flows(self) -> tuple[Flow, ...]:

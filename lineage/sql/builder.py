@@ -7,9 +7,10 @@ from typing import Any
 
 from sqlglot import exp
 
+from lineage.sql.bodies import Body
 from lineage.sql.dialects import key_of, pseudo_columns
 from lineage.sql.excerpts import Excerpts
-from lineage.sql.program import ANY_QUALIFIER, TABLE, Scope, StatementProgram, encode_name
+from lineage.sql.program import ALL_LITERALS, ANY_QUALIFIER, TABLE, Scope, StatementProgram
 
 Name = tuple[str, bool]  # text, quoted
 Ctes = dict[str, tuple[int, list[int] | None]]  # key -> scope, column aliases
@@ -23,6 +24,7 @@ class Builder:
         self.names: dict[str, int] = {}
         self.texts: list[str] = []
         self.tables: dict[tuple[int, ...], int] = {}
+        self._spelled: dict[tuple[Name | None, ...], int] = {}  # the same, by names and defaults
         self.scopes: list[Scope] = []
         self.order: list[int] = []
         self.statement = StatementProgram("")
@@ -36,7 +38,16 @@ class Builder:
         self.scalars: dict[str, Any] = {}  # names that stand for expressions
         self.odd_names = bool(self.pseudo_columns)  # an unqualified name may be something else than a column
         self.excerpts = Excerpts()
+        self.literals_matter = 0
+        self.session_tables: dict[str, bool] = {}  # keys of temporary tables: whether this text makes it
         self.ctes: Ctes = {}  # in sight of a statement that stands in another's WITH
+        self.characters_in_quotes = 0  # read so far
+        self.bodies: list[Body] = []  # SQL in quotes, whose statements come next
+        self.variables: dict[
+            str, str | None
+        ] = {}  # by lower-case name: the constant it holds, None if unknown
+        self.tokens: list[Any] = []  # of the statement
+        self.sql = ""  # the text
         self.compile_changing_cte: Callable[[Builder, Any, Ctes], int]
         self.compile_statement: Callable[[Builder, Any], None]
         self.add_source: Callable[[Frame, Any], None]
@@ -45,7 +56,10 @@ class Builder:
 
     def name(self, text: str, quoted: bool = False) -> int:
         """The number of an identifier."""
-        return self.encoded(encode_name(text, quoted))
+        if quoted or text[:1] == '"':
+            text = '"' + text
+        number = self.names.get(text)
+        return self.encoded(text) if number is None else number
 
     def encoded(self, name: str) -> int:
         """The number of an identifier as programs hold it."""
@@ -64,8 +78,23 @@ class Builder:
         """The number of an Identifier node (or of a node that stands in its place)."""
         if type(node) is exp.Identifier:
             args = node.args
-            return self.name(args["this"], bool(args.get("quoted")))
+            text = args["this"]
+            if not args.get("quoted"):
+                number = self.names.get(text)
+                return self.name(text) if number is None else number
+            self.note_literal(node)
+            return self.encoded('"' + text)
+        self.note_literal(node)
         return self.name(node if isinstance(node, str) else node.name)
+
+    def note_literal(self, node: Any) -> None:
+        """The node gives a name. Identifiers without a place in the text are made of literals by the parser."""
+        if type(node) is exp.Literal or (type(node) is exp.Identifier and "start" not in node.meta):
+            self.let_literals_matter()
+
+    def let_literals_matter(self) -> None:
+        """A literal says what a table or a column is called, or holds more of the text."""
+        self.literals_matter |= ALL_LITERALS
 
     def key(self, text: str, quoted: bool = False) -> str:
         return key_of(text, quoted, self.dialect)
@@ -77,7 +106,13 @@ class Builder:
 
     def table(self, parts: list[Name]) -> int:
         """The number of a real table, absent parts filled from what the script said (USE, search path)."""
-        parts = list(parts)
+        spelled = (*parts, None, self.default_schema, self.default_database)
+        number = self._spelled.get(spelled)
+        if number is None:
+            number = self._spelled[spelled] = self._full_table(list(parts))
+        return number
+
+    def _full_table(self, parts: list[Name]) -> int:
         if len(parts) == 1 and self.default_schema:
             parts.insert(0, self.default_schema)
         if len(parts) == 2 and self.default_database:
@@ -126,25 +161,25 @@ class Frame:
         self.windows: dict[str, exp.Expr] = {}
         self.aliases: set[str] = set()
         self.anchor: Any = None  # an identifier of the expression that was collected last
-        self._refs: dict[tuple[Any, ...], int] = {}
+        self._refs: dict[tuple[Any, ...] | str, int] = {}  # of bare columns by their name alone
 
     def ref(self, column: Any) -> int:
         """The number of a reference, given its Column node."""
         args = column.args
         this = args["this"].args
-        own = '"' + this["this"] if this.get("quoted") else this["this"]
-        qualifier = args.get("table")
-        key: Any = own
-        if qualifier is not None:
-            if args.get("db") is not None:
-                return self.ref_names([self.builder.ident(part) for part in column_parts(column)])
-            table = qualifier.args
-            key = ('"' + table["this"] if table.get("quoted") else table["this"], own)
+        own = key = '"' + this["this"] if this.get("quoted") else this["this"]
+        if "table" in args:
+            qualifier = args["table"]
+            if qualifier is not None:
+                if args.get("db") is not None:
+                    return self.ref_names([self.builder.ident(part) for part in column_parts(column)])
+                table = qualifier.args
+                key = ('"' + table["this"] if table.get("quoted") else table["this"], own)
         number = self._refs.get(key)
         if number is None:
             number = self._refs[key] = len(self.scope.refs)
             encoded = self.builder.encoded
-            self.scope.refs.append([encoded(own)] if qualifier is None else [encoded(part) for part in key])
+            self.scope.refs.append([encoded(own)] if key is own else [encoded(part) for part in key])
         return number
 
     def ref_names(self, names: list[int]) -> int:

@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from lineage.sql.builder import Builder, Frame, Name
 from lineage.sql.expressions import output
+from lineage.sql.outputs import add_output_into
 from lineage.sql.program import CLAUSES, SELECT
 from lineage.sql.sources import add_clause, add_join, add_source, parts_key, table_parts
 from lineage.sql.targets import flow_into, own_ctes
@@ -115,6 +116,7 @@ def compile_update(builder: Builder, node: Any) -> None:
     add_clause(frame, WHERE, args.get("where"))
     add_clause(frame, ORDER, args.get("order"))
     flow_into(builder, parts, None, frame.close(), False) if parts else frame.close()
+    add_output_into(builder, node, parts, others, ctes)
 
 
 def _forget_read(builder: Builder, parts: list[Name]) -> None:
@@ -164,6 +166,7 @@ def compile_delete(builder: Builder, node: Any) -> None:
     for parts in written:
         if parts:
             flow_into(builder, parts, None, number, False)
+    add_output_into(builder, node, written[0], others, ctes)
 
 
 def compile_merge(builder: Builder, node: Any) -> None:
@@ -191,6 +194,7 @@ def compile_merge(builder: Builder, node: Any) -> None:
             flow_into(builder, parts, columns, frame.close(), by_position)
         else:
             frame.close()
+    add_output_into(builder, node, table_parts(builder, args["this"]), [args["using"]], ctes)
 
 
 def _set_or_star(frame: Frame, then: Any) -> None:
@@ -216,6 +220,10 @@ def _merge_insert(frame: Frame, then: Any) -> tuple[list[int] | None, bool]:
         row = values.args["expressions"][0]
         for value in row.args["expressions"] if type(row) is exp.Tuple else [row]:
             frame.scope.outputs.append(output(frame, -1, value))
+    elif type(names) is exp.Tuple:  # Teradata: INSERT (a, b) has the values in the brackets
+        for value in names.args["expressions"]:
+            frame.scope.outputs.append(output(frame, -1, value))
+        return None, True
     else:
         _source_star(frame)
         return None, False

@@ -51,6 +51,7 @@ class Registry:
         self.identify = identify
         self.columns: list[tuple[int, Spelled]] = []  # table number (-1: not certain), name
         self._numbers: dict[tuple[int, str], int] = {}
+        self._alone: dict[int, dict[str, Ups]] = {}
 
     def number(self, table: int, key: str, name: Spelled) -> int:
         found = self._numbers.get((table, key))
@@ -59,11 +60,18 @@ class Registry:
             self.columns.append((table, name))
         return found
 
+    def alone(self, table: int) -> dict[str, Ups]:
+        """By key the columns of a table that were met so, each as what depends on it alone."""
+        return self._alone.setdefault(table, {})
+
 
 class TableColumns:
     """A real table. `names` are its columns as the catalogue stores them, None where it does not know it."""
 
-    __slots__ = ("_dialect", "_items", "_names", "_stored", "_twins", "_ups", "known", "registry", "table")
+    __slots__ = (
+        *("_dialect", "_items", "_names", "_stored", "_twins", "_ups"),
+        *("known", "registry", "table"),
+    )
 
     def __init__(self, registry: Registry, table: int, names: Sequence[str] | None, dialect: str) -> None:
         self.registry = registry
@@ -156,7 +164,7 @@ class OpenStar:
     `also` are the stars that stand at the same place in the other branches of a set operation.
     """
 
-    __slots__ = ("also", "except_", "renamed", "sources")
+    __slots__ = ("also", "except_", "renamed", "sources", "weight")
 
     def __init__(
         self,
@@ -169,6 +177,7 @@ class OpenStar:
         self.except_ = except_
         self.renamed = renamed
         self.also = also
+        self.weight: int = 1 + sum(star.weight for star in also)  # how many stars it is
 
     def without(self, names: frozenset[str], renamed: dict[str, tuple[str, Spelled]]) -> OpenStar:
         """The same star with fewer columns, and some under new names."""
@@ -216,16 +225,20 @@ class OpenStar:
 class ScopeColumns:
     """The outputs of a scope: items are (key, name or None, ups) or an OpenStar."""
 
-    __slots__ = ("by_key", "items", "open_ups", "stars", "twins")
+    __slots__ = ("_indexed", "by_key", "items", "open_ups", "stars", "twins")
 
     def __init__(self, items: list[Any], open_ups: Ups | None = None) -> None:
         self.items = items
         self.open_ups = open_ups
+        self._indexed = False  # nobody asks the outermost query's
+
+    def _index(self) -> None:
+        self._indexed = True
         self.by_key: dict[str, Ups] = {}
         self.stars: list[OpenStar] = []
         self.twins: dict[str, TableColumns] = {}  # by key the table that must tell such columns apart
         by_key = self.by_key
-        for item in items:
+        for item in self.items:
             if type(item) is OpenStar:
                 self.stars.append(item)
             elif item[0] not in by_key:
@@ -236,6 +249,8 @@ class ScopeColumns:
                 self.twins[item[0]] = item[2].table
 
     def find(self, key: str, name: Spelled) -> tuple[bool, Ups | None]:
+        if not self._indexed:
+            self._index()
         if key in self.twins:
             return True, self.twins[key].find_known(key, name)
         ups = self.by_key.get(key)
@@ -258,6 +273,8 @@ class ScopeColumns:
         return False, possible[0] if len(possible) == 1 else AMBIGUOUS
 
     def tables(self) -> set[int]:
+        if not self._indexed:
+            self._index()
         out: set[int] = set()
         for star in self.stars:
             out |= star.tables()

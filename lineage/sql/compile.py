@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from sqlglot import exp
 from sqlglot.errors import ParseError
 
+from lineage.sql.bodies import MAX_DEPTH, Body
+from lineage.sql.budget import Judge, Suspicious
 from lineage.sql.builder import Builder
 from lineage.sql.collector import hold, release
 from lineage.sql.commands import command_text
 from lineage.sql.dialects import sqlglot_name
+from lineage.sql.dynamic import compile_dynamic, compile_quoted, note_assignment
+from lineage.sql.isolated import compile_isolated, leave, refuse
 from lineage.sql.messages import in_words
 from lineage.sql.moves import Unsupported
-from lineage.sql.parsing import Parsed, parse_query, parse_text
+from lineage.sql.parsing import Parsed, is_assignment, open_command, parse_body, parse_query, parse_text
 from lineage.sql.program import Program, SqlError, StatementProgram, _Body
 from lineage.sql.queries import compile_query
+from lineage.sql.rewrites import NAMED_BY_TEXT
 from lineage.sql.session import set_by_command
 from lineage.sql.sources import add_source
 from lineage.sql.statements import compile_changing_cte, compile_statement
@@ -27,14 +33,20 @@ _PLAIN = frozenset(
         "ANALYZE",
         "ATTACH",
         "BEGIN",
+        "CALL",
         "CHECKPOINT",
         "CLEAR",
+        "CLOSE",
         "COMMENT",
         "COMMIT",
+        "DEALLOCATE",
         "DECLARE",
         "DESCRIBE",
         "DETACH",
         "DISCARD",
+        "ELSE",
+        "END",
+        "FETCH",
         "GET",
         "GRANT",
         "KILL",
@@ -43,11 +55,13 @@ _PLAIN = frozenset(
         "LOCK",
         "MSCK",
         "NOTIFY",
+        "OPEN",
         "OPTIMIZE",
         "PRAGMA",
         "PRINT",
         "PUT",
         "RAISE",
+        "RAISERROR",
         "REFRESH",
         "REINDEX",
         "REMOVE",
@@ -59,12 +73,17 @@ _PLAIN = frozenset(
         "SET",
         "SHOW",
         "START",
+        "THROW",
         "UNCACHE",
         "UNLOCK",
         "USE",
         "VACUUM",
+        "WAITFOR",
     ]
 )
+
+
+_SHORT_TEXT = 10_000  # characters
 
 
 def compile_sql(sql: str, dialect: str | None = None) -> Program:
@@ -72,15 +91,19 @@ def compile_sql(sql: str, dialect: str | None = None) -> Program:
 
     An unknown dialect is read as generic SQL.
     """
+    name = sqlglot_name(dialect)
     hold()
     try:
-        return _compile(sql, dialect)
+        return compile_text(sql, name, leave)
+    except Suspicious:
+        pass  # one of its statements may take too much
     finally:
         release()
+    return compile_isolated(sql, name) or compile_text(sql, name, refuse)
 
 
-def _compile(sql: str, dialect: str | None) -> Program:
-    name = sqlglot_name(dialect)
+def compile_text(sql: str, name: str, judge: Judge) -> Program:
+    """Compile a text in this process, given sqlglot's name of its dialect. Raises what the judge raises."""
     if not sql.isascii():
         sql = sql.encode("utf-8", "replace").decode("utf-8")
     builder = Builder(name)
@@ -88,26 +111,69 @@ def _compile(sql: str, dialect: str | None) -> Program:
     builder.compile_statement = compile_statement
     builder.compile_changing_cte = compile_changing_cte
     builder.add_source = add_source
-    builder.parse_inner = partial(parse_query, dialect=name)
+    builder.parse_inner = partial(parse_query, dialect=name, judge=judge)
+    builder.sql = sql
+    if NAMED_BY_TEXT.search(sql):
+        builder.let_literals_matter()
     statements = builder.statements
     errors: list[SqlError] = []
-    for parsed in parse_text(sql, name):
-        index = len(statements)
-        error = _compile_one(builder, parsed, index, sql)
-        if error is not None:
-            errors.append(error)
-            builder.statement = StatementProgram("unknown")
-        builder.statement.ends = len(builder.order)
-        statements.append(builder.statement)
+    for parsed in parse_text(sql, name, judge):
+        _compile_with_bodies(builder, parsed, errors, judge, 0)
     if not statements:
         errors.append(SqlError(0, "the text holds no statement", 1, 1, "sql_parse_error"))
     tables = [list(numbers) for numbers in builder.tables]
-    body = _Body(builder.texts, tables, builder.scopes, builder.order, statements)
+    body = _Body(
+        builder.texts,
+        tables,
+        builder.scopes,
+        builder.order,
+        statements,
+        builder.literals_matter,
+        builder.session_tables,
+    )
     return Program(name, body, tuple(errors), builder.excerpts)
 
 
-def _compile_one(builder: Builder, parsed: Parsed, index: int, sql: str) -> SqlError | None:
+def _compile_with_bodies(
+    builder: Builder, parsed: Parsed, errors: list[SqlError], judge: Judge, depth: int
+) -> None:
+    """Compile a statement, and those that stand in it in quotes."""
+    sql, statements = builder.sql, builder.statements
+    builder.tokens = parsed.tokens
+    if is_assignment(parsed.tree):
+        note_assignment(builder, parsed.tokens[1:], sql)
+        return
+    index = len(statements)
+    error = _compile_one(builder, parsed, index, sql, judge)
+    bodies, builder.bodies = builder.bodies, []
+    if error is None and bodies and (why := _too_much(builder, bodies, depth)):
+        first = parsed.tokens[0]
+        error = SqlError(index, why, first.line, max(first.col - len(first.text) + 1, 1), "sql_budget")
+    if error is not None:
+        errors.append(error)
+        builder.statement = StatementProgram("unknown")
+        bodies = []
+    builder.statement.ends = len(builder.order)
+    statements.append(builder.statement)
+    for body in bodies:
+        for inner in parse_body(sql, body, builder.dialect, judge):
+            _compile_with_bodies(builder, inner, errors, judge, depth + 1)
+
+
+def _too_much(builder: Builder, bodies: list[Body], depth: int) -> str | None:
+    """Why what stands in quotes is not read: a text could run another one, a long one, a thousand times."""
+    builder.characters_in_quotes += sum(len(body.text) for body in bodies)
+    if builder.characters_in_quotes > MAX_DEPTH * len(builder.sql) + _SHORT_TEXT:
+        return "it runs much more text than it holds"
+    return f"texts in quotes are nested {depth} deep" if depth == MAX_DEPTH else None
+
+
+def _compile_one(builder: Builder, parsed: Parsed, index: int, sql: str, judge: Judge) -> SqlError | None:
     builder.statement = StatementProgram("unknown")
+    if _may_hold_code(parsed):
+        opened_tokens = open_command(parsed.tokens, sql, builder.dialect)
+        if compile_quoted(builder, opened_tokens, sql):
+            return None
     if parsed.tree is None:
         return SqlError(index, in_words(parsed.message), parsed.line, parsed.column, parsed.reason)
     first = parsed.tokens[0] if parsed.tokens else None
@@ -116,15 +182,19 @@ def _compile_one(builder: Builder, parsed: Parsed, index: int, sql: str) -> SqlE
         word, rest = command_text(parsed.tree)
         if set_by_command(builder, word, rest) or word in _PLAIN:
             builder.statement.kind = word.lower()
+            if word == "DECLARE":
+                note_assignment(builder, open_command(parsed.tokens, sql, builder.dialect), sql)
             return None
     try:
-        compile_statement(builder, parsed.tree)
+        if not (isinstance(parsed.tree, exp.Command) and _runs_text(builder, parsed.tokens)):
+            compile_statement(builder, parsed.tree)
     except Unsupported as error:
         return SqlError(index, in_words(str(error)), line, column, "sql_unsupported")
     except ParseError as error:  # of a query that stands in the statement as a string
         return SqlError(index, in_words(str(error)), line, column, "sql_parse_error")
-    except RecursionError:
-        return SqlError(index, "nested too deep to be compiled", line, column, "sql_budget")
+    except (RecursionError, MemoryError):
+        refusal = judge("nested deep") or "needs more memory than a statement may have"
+        return SqlError(index, refusal, line, column, "sql_budget")
     except Exception as error:  # noqa: BLE001 - a tree of a shape nobody foresaw must not hurt the other statements
         message = f"not understood ({type(error).__name__})"
         return SqlError(index, message, line, column, "sql_unsupported")
@@ -134,3 +204,16 @@ def _compile_one(builder: Builder, parsed: Parsed, index: int, sql: str) -> SqlE
         builder.statement.flows = [[-1, None, flow[2], False] for flow in builder.statement.flows]
     builder.excerpts.end_statement(parsed.tokens, sql)
     return None
+
+
+def _may_hold_code(parsed: Parsed) -> bool:
+    """Whether it is worth a look: CREATE and DO, however well the parser understood them."""
+    if not isinstance(parsed.tree, exp.Create | exp.Command | None) or not parsed.tokens:
+        return False
+    return parsed.tokens[0].text.upper() in ("CREATE", "DO")
+
+
+def _runs_text(builder: Builder, tokens: list[Any]) -> bool:
+    return bool(tokens) and compile_dynamic(
+        builder, open_command(tokens, builder.sql, builder.dialect), builder.sql
+    )

@@ -50,6 +50,7 @@ _NO_ALIAS_REUSE = frozenset(
         "fabric",
         "bigquery",
         "oracle",
+        "hive",
         "sqlite",
         "presto",
         "trino",
@@ -58,7 +59,7 @@ _NO_ALIAS_REUSE = frozenset(
     }
 )
 # Where the alias of the select list may stand, besides ORDER BY and QUALIFY.
-_NO_ALIAS_IN_GROUP = frozenset({"tsql", "fabric", "oracle", "presto", "trino", "athena"})
+_NO_ALIAS_IN_GROUP = frozenset({"tsql", "fabric", "presto", "trino", "athena"})
 _NO_ALIAS_IN_HAVING = _NO_ALIAS_IN_GROUP | {"postgres", "materialize", "risingwave"}
 _NO_ALIAS_IN_WHERE = _NO_ALIAS_REUSE | {"spark", "spark2", "databricks", "hive", "risingwave"}
 # In ORDER BY an alias stands alone: within an expression a name is an input column.
@@ -206,6 +207,11 @@ def clauses_with_aliases(dialect: str) -> tuple[str, ...]:
         )
         if dialect not in forbidden
     )
+
+
+def merged_columns_come_first(dialect: str) -> bool:
+    """Whether a star gives the columns of USING and NATURAL before all others, as the standard says."""
+    return dialect not in ("duckdb", "sqlite", "clickhouse")
 
 
 def lateral_is_implicit(dialect: str) -> bool:

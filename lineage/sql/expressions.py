@@ -29,11 +29,16 @@ def collect(
                 cls = value.__class__
                 if cls in skipped:
                     continue
-                for item in value if cls is list else (value,):
-                    if item.__class__ is column:
-                        _column(frame, item, how, deps, bound)
-                    elif item.__class__ not in skipped:
-                        stack.append((item, how))
+                if cls is list:
+                    for item in value:
+                        if item.__class__ is column:
+                            _column(frame, item, how, deps, bound)
+                        elif item.__class__ not in skipped:
+                            stack.append((item, how))
+                elif cls is column:
+                    _column(frame, value, how, deps, bound)
+                else:
+                    stack.append((value, how))
         elif kind == _COLUMN:
             _column(frame, node, how, deps, bound)
         elif kind == _QUERY:
@@ -61,6 +66,8 @@ def dependencies(frame: Frame, node: Any) -> list[int]:
 
 def output(frame: Frame, name: int, node: Any) -> list[Any]:
     """The output, under this name, that an expression gives. Its text is not known yet, but for a copy."""
+    if type(node) is exp.Column and not frame.builder.odd_names and type(node.args["this"]) is exp.Identifier:
+        return [name, [VALUE, frame.ref(node)], COPY]
     deps = dependencies(frame, node)
     return [name, deps, COPY if _is_copy(frame, node, deps) else None]
 
@@ -77,7 +84,7 @@ def _is_copy(frame: Frame, node: Any, deps: list[int]) -> bool:
 
 
 def distinct(deps: list[int]) -> list[int]:
-    if len(deps) <= 2:
+    if len(deps) <= 2 or len(set(deps[1::2])) * 2 == len(deps):
         return deps
     seen = dict.fromkeys(zip(deps[::2], deps[1::2], strict=True))
     if len(seen) * 2 == len(deps):
@@ -238,6 +245,7 @@ def _anonymous(
     """ClickHouse's dictGet...('dictionary', ...) reads a dictionary; other unknown functions are plain."""
     items = node.args.get("expressions") or []
     if items and frame.builder.dialect == "clickhouse" and str(node.this).lower().startswith("dictget"):
+        frame.builder.let_literals_matter()
         first = items[0]
         if type(first) is exp.Column:
             parts = [(part.name, bool(part.args.get("quoted"))) for part in column_parts(first)]
@@ -259,6 +267,17 @@ def _table(
     deps += (how, ~frame.subquery(exp.Select(expressions=[exp.Star()], from_=exp.From(this=node))))
 
 
+def _star(
+    frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]
+) -> None:
+    """A star as an argument, as in `object_construct(*)`, is every column in sight; `count(*)` reads none."""
+    if type(node.parent) is exp.Count or not isinstance(node.parent, (exp.Func, exp.Distinct)):
+        return
+    for alias, *_, using in frame.scope.sources:
+        if alias >= 0 and using is not False:
+            deps += (how, frame.ref_names([alias, frame.builder.name("*")]))
+
+
 _SPECIALS: dict[type, _Special] = {
     exp.Case: _case,
     exp.If: _if,
@@ -276,6 +295,7 @@ _SPECIALS: dict[type, _Special] = {
     exp.Exists: _exists,
     exp.Table: _table,
     exp.Anonymous: _anonymous,
+    exp.Star: _star,
 }
 _DISPATCH: dict[type, int] = {
     exp.Column: _COLUMN,
@@ -283,7 +303,6 @@ _DISPATCH: dict[type, int] = {
         (
             exp.Identifier,
             exp.Literal,
-            exp.Star,
             exp.Null,
             exp.Boolean,
             exp.Var,

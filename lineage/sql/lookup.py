@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
+from functools import cache
 from typing import Any, NamedTuple
 
 from lineage.names import Identifier
@@ -41,7 +42,9 @@ from lineage.sql.program import (
     Scope,
 )
 from lineage.sql.stars import expand
+from lineage.sql.work import Work
 
+_MANY_COLUMNS = 200  # of one expression: fewer are not worth counting
 _MAX_ROUNDS = 12  # of a recursive query, until nothing new comes
 _ORDER = frozenset([CLAUSES.index("order_by")])
 # Here `a.b` is never the field b of a column a.
@@ -58,8 +61,21 @@ class UnknownTables(NamedTuple):
     rows: dict[str, Source]  # those whose name may stand for a row of them
 
 
-def _is_unknown(source: Source) -> bool:
-    return type(source.columns) is TableColumns and not source.columns.known and source.using is None
+class _Rules(NamedTuple):
+    """What a dialect says of names in a query."""
+
+    rows: bool  # a source's name stands for its rows
+    reuses: bool  # an item may use the aliases of those before
+    reuses_first: bool  # ... before a column of that name
+    alias_clauses: frozenset[int]  # where an alias may stand
+    alias_first: frozenset[int]  # ... before a column of that name
+
+
+@cache
+def _rules(dialect: str) -> _Rules:
+    first = prefers_aliases(dialect)
+    clauses = frozenset([CLAUSES.index(clause) for clause in clauses_with_aliases(dialect)])
+    return _Rules(names_rows(dialect), reuses_aliases(dialect), first, clauses, clauses if first else _ORDER)
 
 
 class Binder:
@@ -78,14 +94,12 @@ class Binder:
         self.missing: list[dict[str, tuple[tuple[int, ...], Identifier]]] = [{} for _ in program.scopes]
         self.clauses: list[list[tuple[int, Ups]]] = [[] for _ in program.scopes]
         self._sources: list[list[Source] | None] = [None] * len(program.scopes)
-        self._by_key: list[dict[str, Source] | None] = [None] * len(program.scopes)
+        self.by_key: list[dict[str, Source] | None] = [None] * len(program.scopes)
         self.unknown: list[UnknownTables | None] = [None] * len(program.scopes)
         self._tables: dict[int, TableColumns] = {}
-        self._rows = names_rows(dialect)
-        self._reuses = reuses_aliases(dialect)
-        self._reuses_first = prefers_aliases(dialect)
-        self._alias_clauses = frozenset([CLAUSES.index(clause) for clause in clauses_with_aliases(dialect)])
-        self._alias_first = self._alias_clauses if self._reuses_first else _ORDER
+        rules = _rules(dialect)
+        self._rows, self._reuses, self._reuses_first, self._alias_clauses, self._alias_first = rules
+        self.work = Work()  # on this statement
 
     def table(self, number: int) -> TableColumns:
         """The columns of a real table."""
@@ -117,6 +131,7 @@ class Binder:
                 self._bind_union(number, scope)
             else:
                 self._bind_select(number, scope)
+            self.work.spend_on_items(self.results[number].items)  # type: ignore[union-attr]
             if scope.flags & RECURSIVE and number in rounds:
                 begin, done = rounds[number]
                 if done < _MAX_ROUNDS and differ(before, self.results[number]):
@@ -131,12 +146,14 @@ class Binder:
         if cached is not None:
             return cached
         out: list[Source] = []
-        complete = True
+        complete = all_unknown = True
         for alias, kind, target, aliases, using in self.program.scopes[number].sources:
             key = self.keys[alias] if alias >= 0 else ""
             if kind == TABLE:
                 columns: Any = self.table(target)
+                all_unknown = all_unknown and not columns.known and using is None and not aliases
             else:
+                all_unknown = False
                 columns = self.results[target]
                 # A recursive scope's columns change from round to round.
                 complete = complete and not self.program.scopes[target].flags & RECURSIVE
@@ -148,8 +165,8 @@ class Binder:
             out.append(Source(key, columns, target if kind == TABLE else -1, using))
         if complete:
             self._sources[number] = out
-            self._by_key[number] = {source.key: source for source in reversed(out)}
-            if out and all(_is_unknown(source) for source in out):
+            self.by_key[number] = {source.key: source for source in reversed(out)}
+            if all_unknown and out:
                 rows = {s.key: s for s in reversed(out) if self._rows and not self._is_bare_table(s)}
                 tables = frozenset([source.table for source in out])
                 self.unknown[number] = UnknownTables(tables, out[0].table if len(out) == 1 else None, rows)
@@ -201,7 +218,7 @@ class Binder:
         return self._find_bare(number, names[0], certain_only or self.dialect in _NO_FIELDS)
 
     def _find_qualified(self, number: int, names: list[int]) -> Ups | None:
-        if len(names) == 2 and (by_key := self._by_key[number]) is not None:
+        if len(names) == 2 and (by_key := self.by_key[number]) is not None:
             source = by_key.get(self.keys[names[0]])
             return None if source is None else self._column_of(number, source, names[1])
         sources = self.sources(number)
@@ -265,6 +282,7 @@ class Binder:
         weak: list[Ups] = []
         merged = False
         sources = self._sources[number] or self.sources(number)
+        self.work.done += len(sources)
         for source in sources:
             columns, using = source.columns, source.using
             if using is not None:
@@ -370,16 +388,21 @@ class Binder:
         self.ambiguous[number].clear()
         self.missing[number].clear()
         refs = Refs(self, number, scope)
-        aliases, keys = refs.aliases, self.keys
+        aliases, keys, resolved = refs.aliases, self.keys, refs.resolved
+        aliases_first = self._reuses_first
         items: list[Any] = []
         places: list[int] = []  # where the items of each output begin
         for output in scope.outputs:
             places.append(len(items))
             if output[0] == -2:
                 items += expand(self, number, output, refs)
+                self.work.spend(len(items))
                 continue
             name, deps, text = output
-            ups = refs.gather(deps, self._reuses, self._reuses_first)
+            found = None
+            if len(deps) == 2 and deps[0] == VALUE and deps[1] >= 0 and not aliases_first:
+                found = resolved[deps[1]]
+            ups = refs.gather(deps, self._reuses, aliases_first) if found is None else found
             if text != COPY:
                 ups = Computed(ups, text) if text else without_text(ups)
             if name < 0:
@@ -412,11 +435,50 @@ class Refs:
         self._binder = binder
         self._number = number
         self._names = scope.refs
-        self._resolved: list[Ups | None] = [None] * len(scope.refs)
+        self.resolved: list[Ups | None] = [None] * len(scope.refs)
+        if scope.refs:
+            self._find_early(scope)
+
+    def _find_early(self, scope: Scope) -> None:
+        """Looks up at once what can mean one thing only, and needs no schema: most of most queries."""
+        binder, number, keys, resolved = self._binder, self._number, self._binder.keys, self.resolved
+        binder.sources(number)
+        by_key, unknown, registry = binder.by_key[number], binder.unknown[number], binder.registry
+        if by_key is None:
+            return
+        alone: dict[str, Ups] = {}
+        hidden: set[str] = set()  # names that an alias may stand for
+        if unknown is not None:
+            hidden.update(unknown.rows)
+            for name, deps, *rest in scope.outputs:
+                if name >= 0 and not (rest[0] == COPY and scope.refs[deps[1]] == [name]):
+                    hidden.add(keys[name])
+            table = -1 if unknown.only is None else unknown.only
+            ambiguous = binder.ambiguous[number] if table < 0 else None
+            alone = registry.alone(table)
+        for place, names in enumerate(scope.refs):
+            key = keys[names[-1]]
+            if len(names) == 1:
+                if unknown is None or key in hidden:
+                    continue
+                found = alone.get(key)
+                if found is None:
+                    found = alone[key] = {registry.number(table, key, names[0]): VALUE}
+                resolved[place] = found
+                if ambiguous is not None and key not in ambiguous:
+                    ambiguous[key] = (names[0], unknown.tables)
+            elif len(names) == 2 and key != "*":
+                source = by_key.get(keys[names[0]])
+                if source is not None and type(source.columns) is TableColumns and not source.columns.known:
+                    known = registry.alone(source.table)
+                    found = known.get(key)
+                    if found is None:
+                        found = known[key] = {registry.number(source.table, key, names[1]): VALUE}
+                    resolved[place] = found
 
     def gather(self, deps: list[int], use_aliases: bool, aliases_first: bool) -> Ups:
         """What a list of dependencies comes to."""
-        resolved = self._resolved
+        resolved = self.resolved
         if len(deps) == 2 and deps[0] == VALUE and deps[1] >= 0:
             found = None if aliases_first else resolved[deps[1]]
             return self._look_up(deps[1], use_aliases, aliases_first) if found is None else found
@@ -432,11 +494,13 @@ class Refs:
                 columns = self._binder.results[~target]
                 for item in columns.items if columns is not None else ():
                     add(out, self._binder.whole(item) if type(item) is OpenStar else item[2], flags)
+        if len(out) > _MANY_COLUMNS:
+            self._binder.work.spend(len(out) * len(deps) // 2)
         return out
 
     def columns(self, deps: list[int], use_aliases: bool, aliases_first: bool) -> Ups:
         """The columns among what a list of dependencies comes to; how they stand in it is not told."""
-        resolved = self._resolved
+        resolved = self.resolved
         out: Ups = {}
         for place in range(1, len(deps), 2):
             target = deps[place]
@@ -445,6 +509,8 @@ class Refs:
                 out.update(self._look_up(target, use_aliases, aliases_first) if found is None else found)
             elif deps[place - 1]:
                 out.update(self.gather([VALUE, target], False, False))
+        if len(out) > _MANY_COLUMNS:
+            self._binder.work.spend(len(out) * len(deps) // 2)
         return out
 
     def _look_up(self, target: int, use_aliases: bool, aliases_first: bool) -> Ups:
@@ -455,7 +521,7 @@ class Refs:
             sure = aliases_first and len(names) == 1
             certain = None if sure else binder.find(number, names, certain_only=True)
             return alias if certain is None else certain
-        found = self._resolved[target]
+        found = self.resolved[target]
         if found is None:
             unknown = binder.unknown[number] if len(names) == 1 else None
             if unknown is not None:
@@ -465,5 +531,5 @@ class Refs:
             if found is None:
                 note_absent(binder, number, names)
                 found = {}
-            self._resolved[target] = found
+            self.resolved[target] = found
         return found

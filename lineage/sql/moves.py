@@ -97,6 +97,7 @@ def _move(builder: Builder, source: list[Name], target: list[Name]) -> None:
 
 
 def compile_command(builder: Builder, node: Any) -> None:
+    builder.let_literals_matter()  # what stands in it is known as text only
     word, rest = command_text(node)
     command = read_command(word, rest)
     builder.statement.kind = word.lower()
@@ -141,22 +142,29 @@ def compile_copy(builder: Builder, node: Any) -> None:
             _read_file(builder, source)
 
 
-def _path(node: Any) -> str:
+_HAS_LOCAL_PATHS = frozenset({"duckdb"})  # what stands in quotes in COPY is a file, wherever it lies
+
+
+def _path(builder: Builder, node: Any) -> str:
     """The path that a node names, "" if it is none."""
+    if type(node) is exp.Literal and builder.dialect in _HAS_LOCAL_PATHS:
+        builder.let_literals_matter()
+        return str(node.name)
     while type(node) is exp.Table:
         node = node.args.get("this")
+    builder.let_literals_matter()
     text = node.name if isinstance(node, exp.Expr) else ""
     return text if is_path(text) else ""
 
 
 def _read_file(builder: Builder, node: Any) -> None:
-    path = _path(node)
+    path = _path(builder, node)
     if path:
         builder.read(builder.file(path))
 
 
 def _write_files(builder: Builder, files: list[Any], query: int | None) -> None:
-    paths = [path for path in map(_path, files) if path]
+    paths = [path for file in files if (path := _path(builder, file))]
     for path in paths:
         builder.write(builder.file(path))
     if query is not None:
@@ -168,6 +176,29 @@ def compile_load(builder: Builder, node: Any) -> None:
     """Hive's LOAD DATA INPATH ... INTO TABLE."""
     builder.statement.kind = "load"
     _read_file(builder, node.args.get("inpath"))
+    for path in _option_paths(builder, node.args.get("files"), "uris"):
+        builder.read(builder.file(path))
     parts, _ = target_of(builder, node.args["this"])
     if parts:
         builder.write(builder.table(parts))
+
+
+def compile_export(builder: Builder, node: Any) -> None:
+    """BigQuery's EXPORT DATA OPTIONS (uri = '...') AS SELECT ..."""
+    builder.statement.kind = "export"
+    paths = _option_paths(builder, node.args.get("options"), "uri")
+    number = compile_query(builder, node.args["this"], -1, {})
+    for path in paths:
+        builder.write(builder.file(path))
+    builder.statement.flows.append([builder.file(paths[0]) if paths else -1, None, number, False])
+
+
+def _option_paths(builder: Builder, options: Any, name: str) -> list[str]:
+    """The literal paths of one of a statement's options."""
+    paths: list[str] = []
+    for option in options.args["expressions"] if isinstance(options, exp.Expr) else ():
+        if type(option) is exp.Property and option.name.lower() == name:
+            value = option.args["value"]
+            listed = value.args["expressions"] if type(value) is exp.Array else [value]
+            paths += [path for item in listed if (path := _path(builder, item))]
+    return paths

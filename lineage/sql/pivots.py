@@ -22,6 +22,7 @@ def add_pivots(
 ) -> None:
     """Add a source with its PIVOTs and UNPIVOTs, each a scope over the one before."""
     builder = frame.builder
+    builder.let_literals_matter()  # they name columns
     name = default
     if alias is not None:
         if alias.args.get("this") is not None:
@@ -74,7 +75,8 @@ def _pivot(frame: Frame, pivot: Any) -> None:
     for position, name in enumerate(names):
         deps = aggregates[position % len(aggregates)] if aggregates else []
         frame.scope.outputs.append([builder.ident(name), deps, None])
-    if not names:
+    if not names:  # the columns are those of whatever values there are
+        frame.scope.outputs.append([builder.name("*"), [d for deps in aggregates for d in deps], None])
         frame.scope.open_deps = distinct([part for deps in aggregates for part in deps])
 
 
@@ -123,6 +125,7 @@ def _listed_columns(listed: list[Any], using: list[Any]) -> list[Any]:
 def compile_pivot_statement(builder: Builder, node: Any, parent: int, ctes: Ctes) -> int:
     """DuckDB's `PIVOT t ON m USING sum(v)` and `UNPIVOT t ON a, b INTO NAME n VALUE v`, queries of their own."""
     frame = Frame(builder, SELECT, parent, ctes)
+    builder.let_literals_matter()
     args = node.args
     builder.add_source(frame, args["this"])
     listed = args.get("expressions") or []
@@ -135,7 +138,7 @@ def compile_pivot_statement(builder: Builder, node: Any, parent: int, ctes: Ctes
                 fields=[exp.In(this=item) for item in on],
                 using=args["using"],
                 group=args.get("group"),
-                columns=_listed_columns(listed, args["using"]),
+                columns=_listed_columns(listed, args.get("using") or []),
             ),
         )
     elif into is not None:

@@ -32,9 +32,15 @@ ANY_QUALIFIER, RECURSIVE, BY_NAME = 1, 2, 4
 # Kinds of source.
 TABLE, SCOPE = 0, 1
 
+# Which literals of a text carry lineage.
+POSITIONS, ALL_LITERALS = 1, 3
+
 COPY = ""  # in the place of an output's text: a column as it is
 
 CLAUSES = ("where", "join", "group_by", "having", "order_by", "window", "qualify", "case")
+# Besides those: the columns by which DISTINCT and UNION tell rows apart. Most are outputs anyway; of those that
+# a statement has no other use for it is said that they group.
+DISTINCT = len(CLAUSES)
 
 
 @dataclass(slots=True)
@@ -44,7 +50,7 @@ class Scope:
     sources: [alias name or -1, TABLE | SCOPE, its number, column aliases or None, USING names | True | None]
     outputs: [name or -1, dependencies, text | its number | COPY | None] or, for a star,
              [-2, qualifier names, except names, [[name, dependencies]], [[old, new]]]
-    clauses: [index in CLAUSES, dependencies], with False behind them where no alias may stand, or what
+    clauses: [index in CLAUSES or DISTINCT, dependencies], with False behind them where no alias may stand, or what
              clauses.py reads: [index, None, places of outputs], [index, None, source, USING names | None]
     open_deps: what every column that is not among the outputs depends on, or None when there are no others
     """
@@ -109,10 +115,17 @@ class _Body:
     scopes: list[Scope]
     order: list[int]
     statements: list[StatementProgram]
+    literals_matter: int = 0
+    session_tables: dict[str, bool] = field(default_factory=dict)
 
 
 class Program:
-    """What `compile_sql` makes of a text. Immutable; `to_bytes` and `from_bytes` are each other's inverse."""
+    """What `compile_sql` makes of a text. Immutable; `to_bytes` and `from_bytes` are each other's inverse.
+
+    `literals_matter` says which texts that differ in literals alone may have another program: with `POSITIONS` those
+    with other numbers in a list after BY; with `ALL_LITERALS`, where a literal names a table or a column, any.
+    `session_tables` are the keys of the temporary tables that the text works with, and whether it makes them.
+    """
 
     def __init__(
         self, dialect: str, body: _Body, errors: tuple[SqlError, ...], excerpts: Excerpts | None = None
@@ -124,13 +137,18 @@ class Program:
         self.scopes = body.scopes
         self.order = body.order
         self.statements = body.statements
+        self.literals_matter = body.literals_matter
+        self.session_tables = body.session_tables
         self._identifiers: dict[int, Identifier] = {}
         self._excerpts = excerpts
+        self._keys: list[str] | None = None
 
-    @cached_property
+    @property
     def keys(self) -> list[str]:
         """Of each name the text under which spellings that mean the same are equal."""
-        return keys_of_names(self.names, self.dialect)
+        if self._keys is None:
+            self._keys = keys_of_names(self.names, self.dialect)
+        return self._keys
 
     @cached_property
     def all_tables(self) -> tuple[TableName, ...]:
@@ -186,7 +204,15 @@ class Program:
             replace(scope, outputs=[self._masked(o, keep) for o in scope.outputs]) for scope in self.scopes
         ]
         errors = tuple(replace(e, message=without_text(e.message, e.reason)) for e in self.errors)
-        body = _Body(self.names, self.tables, scopes, self.order, self.statements)
+        body = _Body(
+            self.names,
+            self.tables,
+            scopes,
+            self.order,
+            self.statements,
+            self.literals_matter,
+            self.session_tables,
+        )
         return Program(self.dialect, body, errors)
 
     def _masked(self, output: list[Any], keep: bool) -> list[Any]:
@@ -207,6 +233,8 @@ class Program:
                 self.order,
                 [statement.to_list() for statement in self.statements],
                 [[e.statement, e.message, e.line, e.column, e.reason] for e in self.errors],
+                self.literals_matter,
+                self.session_tables,
             ]
         )
 
@@ -218,13 +246,15 @@ class Program:
             raise ValueError(
                 f"a program of format {form}, and this is format {FORMAT}: compile the text again"
             )
-        dialect, names, tables, scopes, order, statements, errors = rest
+        dialect, names, tables, scopes, order, statements, errors, literals_matter, session_tables = rest
         body = _Body(
             names,
             tables,
             [Scope(*scope) for scope in scopes],
             order,
             [StatementProgram(*statement) for statement in statements],
+            literals_matter,
+            session_tables,
         )
         return cls(dialect, body, tuple(SqlError(*error) for error in errors))
 
@@ -232,11 +262,6 @@ class Program:
 def is_current(data: bytes) -> bool:
     """Whether `to_bytes` of this version wrote the program."""
     return data.startswith(b"[%d," % FORMAT)
-
-
-def encode_name(text: str, quoted: bool) -> str:
-    """An identifier as programs hold it: a quoted one begins with a double quote."""
-    return '"' + text if quoted or text[:1] == '"' else text
 
 
 def _identifier(name: str) -> Identifier:

@@ -10,7 +10,19 @@ from lineage.sql.builder import Builder, Ctes, Frame, column_parts
 from lineage.sql.dialects import alias_orders_alone, recursion_is_implicit
 from lineage.sql.expressions import collect, dependencies, distinct, output
 from lineage.sql.pivots import add_match_recognize, compile_pivot_statement
-from lineage.sql.program import BY_NAME, CLAUSES, COPY, RECURSIVE, SCOPE, SELECT, UNION, VALUE
+from lineage.sql.program import (
+    ALL_LITERALS,
+    BY_NAME,
+    CLAUSES,
+    COPY,
+    DISTINCT,
+    POSITIONS,
+    RECURSIVE,
+    SCOPE,
+    SELECT,
+    UNION,
+    VALUE,
+)
 from lineage.sql.sources import add_clause, add_join, add_source
 
 SET_OPERATIONS = frozenset({exp.Union, exp.Except, exp.Intersect})
@@ -113,6 +125,8 @@ def _compile_select(builder: Builder, node: Any, parent: int, ctes: Ctes) -> int
         _add_positional(
             frame, GROUP, distinct_on.args["on"].args.get("expressions") or [distinct_on.args["on"]]
         )
+    elif distinct_on is not None:
+        frame.scope.clauses.append([DISTINCT, None, list(range(len(frame.scope.outputs)))])
     for name, clause in _CLAUSES:
         part = args.get(name)
         if part is None:
@@ -123,9 +137,14 @@ def _compile_select(builder: Builder, node: Any, parent: int, ctes: Ctes) -> int
             _add_positional(frame, clause, _clause_items(part))
         else:
             add_clause(frame, clause, part)
-    limit = args.get("limit")
-    if limit is not None and limit.args.get("expressions"):  # ClickHouse: LIMIT 1 BY a
-        _add_positional(frame, GROUP, limit.args["expressions"])
+    for name in ("limit", "offset"):
+        limit = args.get(name)
+        if limit is None:
+            continue
+        if limit.args.get("expressions"):  # ClickHouse: LIMIT 1 BY a
+            _add_positional(frame, GROUP, limit.args["expressions"])
+        if type(limit.args.get("expression")) is exp.Subquery:
+            add_clause(frame, CLAUSES.index("where"), limit.args["expression"])
     return frame.close()
 
 
@@ -164,18 +183,21 @@ def _add_positional(frame: Frame, clause: int, items: list[Any]) -> None:
     apart = clause == ORDER and alias_orders_alone(frame.builder.dialect)
     outputs = frame.scope.outputs
     places: list[int] = []  # of columns that the stars before them put off
+    nested = False
     items = list(reversed(items))
     while items:
         item = items.pop()
         kind = type(item)
         inner = item.args["this"] if kind is exp.Ordered else item
         if type(inner) is exp.Literal and not inner.args.get("is_string"):
+            frame.builder.literals_matter |= ALL_LITERALS if nested or len(inner.name) > 2 else POSITIONS
             place = int(inner.name) - 1 if inner.name.isdecimal() and len(inner.name) < 6 else -1
             if not outputs or any(output[0] == -2 for output in outputs[: place + 1]):
                 places += [~place] if place >= 0 else []
             elif 0 <= place < len(outputs):
                 deps += outputs[place][1]
         elif kind in _GROUPINGS:
+            nested = True
             items += reversed(_clause_items(item))
         elif clause == ORDER and _is_all(frame, inner):
             frame.scope.clauses.append([clause, None, list(range(len(outputs)))])
@@ -218,6 +240,15 @@ def add_output(frame: Frame, node: Any) -> None:
     elif kind is exp.Aliases:
         deps = dependencies(frame, node.args["this"])
         outputs += [[builder.ident(name), deps, None] for name in node.args["expressions"]]
+        return
+    elif (
+        kind is exp.QueryTransform and node.args.get("schema") is not None
+    ):  # Hive: a script gives the columns
+        items: list[Any] = []
+        collect(frame, exp.Tuple(expressions=node.args["expressions"]), VALUE, items)
+        for column in node.args["schema"].args.get("expressions") or ():
+            named = column.args["this"] if type(column) is exp.ColumnDef else column
+            outputs.append([builder.ident(named), distinct(items), None])
         return
     elif kind is exp.Dot and type(node.args["expression"]) is exp.Star:
         deps = dependencies(frame, node.args["this"])
@@ -284,21 +315,22 @@ def _compile_union(
         ctes = add_ctes(builder, with_, parent, ctes)
     if node.args.get("by_name"):
         frame.scope.flags |= BY_NAME
-    branches, comparing = [], []
+    branches: list[Any] = []
+    comparing: list[int | None] = []  # as which clause the rows of a branch are compared with those before it
     left = node
     while left is node or (type(left) in SET_OPERATIONS and left.args.get("with_") is None):
         branches.append(left.args["expression"])
-        comparing.append(type(left) is not exp.Union)
+        comparing.append(_comparison(left))
         left = left.args["this"]
     branches.append(left)
-    comparing.append(False)
+    comparing.append(None)
     branches.reverse()
     comparing.reverse()
     for place, branch in enumerate(branches):
         number = compile_query(builder, branch, parent, ctes)
         frame.scope.sources.append([-1, SCOPE, number, None, None])
-        if place and comparing[place]:
-            frame.scope.clauses.append([JOIN, None, place, None])
+        if comparing[place] is not None:
+            frame.scope.clauses.append([comparing[place], None, place, None])
         if own and place == 0:
             frame.scope.flags |= RECURSIVE
             builder.order.append(~frame.number)
@@ -307,6 +339,12 @@ def _compile_union(
     if order is not None:
         _add_positional(frame, ORDER, _clause_items(order))
     return frame.close()
+
+
+def _comparison(node: Any) -> int | None:
+    if type(node) is not exp.Union:
+        return JOIN
+    return DISTINCT if node.args.get("distinct") else None
 
 
 def _compile_values(builder: Builder, node: Any, parent: int, ctes: Ctes) -> int:

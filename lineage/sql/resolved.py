@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from lineage.names import TableName
+from lineage.names import Identifier, TableName
 from lineage.sql.binding import Ambiguous, Flow, Indirect, Missing, Output, Upstream
 from lineage.sql.columns import STAR, OpenStar, Spelled, Ups
 from lineage.sql.combine import text_of
 from lineage.sql.lookup import Binder
-from lineage.sql.program import CLAUSES, SCOPE, Scope
+from lineage.sql.program import CLAUSES, DISTINCT, SCOPE, Scope, StatementProgram
 
 _WAYS: tuple[tuple[str, ...], ...] = (
     (), (), ("case",), ("case",), ("window",), ("window",), ("case", "window"), ("case", "window")
@@ -44,13 +44,27 @@ class ResolvedStatement:
     """One statement as its binder leaves it. Later statements change nothing of it."""
 
     def __init__(
-        self, binder: Binder, tables: Sequence[TableName], flows: list[BoundFlow], absent: list[Missing]
+        self,
+        binder: Binder,
+        statement: StatementProgram,
+        flows: list[BoundFlow],
+        absent: list[Missing],
     ) -> None:
         self._binder = binder
         self._program = binder.program
-        self._tables = tables
+        self._statement = statement
         self._flows = flows
         self._absent = absent
+
+    def reads(self) -> tuple[TableName, ...]:
+        return tuple([self._tables[number] for number in self._statement.reads])
+
+    def writes(self) -> tuple[TableName, ...]:
+        return tuple([self._tables[number] for number in self._statement.writes])
+
+    @property
+    def _tables(self) -> Sequence[TableName]:
+        return self._program.all_tables
 
     def flows(self) -> tuple[Flow, ...]:
         tables = self._tables
@@ -92,10 +106,14 @@ class ResolvedStatement:
     def indirect(self, flows: tuple[Flow, ...]) -> tuple[Indirect, ...]:
         columns, tables, identifier = self._binder.registry.columns, self._tables, self._program.identifier
         out: list[Indirect] = []
-        for flow, numbers in zip(flows, self._reached, strict=True):
+        for flow, bound, numbers in zip(flows, self._flows, self._reached, strict=True):
             seen: set[tuple[int, int]] = set()  # numbers, because names are slow to compare
+            distinct: list[Ups] = []
             for number in numbers:
                 for clause, ups in self._binder.clauses[number]:
+                    if clause == DISTINCT:
+                        distinct.append(ups)
+                        continue
                     for column in ups:
                         table, spelled = columns[column]
                         if table < 0 or (column, clause) in seen:
@@ -104,12 +122,28 @@ class ResolvedStatement:
                         name = identifier(spelled)
                         if name.text != "*":
                             out.append(Indirect(tables[table], name, CLAUSES[clause], flow.table))
+            for column in self._only_distinct(bound, seen, distinct) if distinct else ():
+                table, spelled = columns[column]
+                out.append(Indirect(tables[table], identifier(spelled), "group_by", flow.table))
             for output in flow.outputs:
                 for up in output.upstreams:
                     for clause_name in up.clauses:
                         if up.table is not None and up.column.text != "*":
-                            out.append(Indirect(up.table, up.column, clause_name, flow.table, output.name))
+                            name = output.name or Identifier(f"_col_{output.position}")
+                            out.append(Indirect(up.table, up.column, clause_name, flow.table, name))
         return tuple(out) if len(flows) <= 1 else tuple(dict.fromkeys(out))
+
+    def _only_distinct(
+        self, flow: BoundFlow, seen: set[tuple[int, int]], distinct: list[Ups]
+    ) -> Iterator[int]:
+        """The columns that only tell rows apart: no output holds them, and no clause names them."""
+        used = {column for column, _ in seen}
+        for _, ups in named_items(self._binder, flow.scope, None):
+            used.update(() if type(ups) is OpenStar else ups)
+        for column in dict.fromkeys(column for ups in distinct for column in ups):
+            table, spelled = self._binder.registry.columns[column]
+            if column not in used and table >= 0 and self._program.identifier(spelled).text != "*":
+                yield column
 
     def ambiguous(self) -> tuple[Ambiguous, ...]:
         found: dict[tuple[int, frozenset[int]], None] = {}

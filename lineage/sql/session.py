@@ -9,6 +9,8 @@ from sqlglot import exp
 
 from lineage.sql.builder import Builder, Name
 from lineage.sql.commands import names
+from lineage.sql.constants import remember, value_of
+from lineage.sql.queries import SET_OPERATIONS, compile_query
 from lineage.sql.sources import table_parts
 
 
@@ -45,15 +47,49 @@ def _set_default(builder: Builder, parts: list[Name], word: str) -> None:
 def compile_set(builder: Builder, node: Any) -> None:
     """SET carries no lineage, but for the search path."""
     builder.statement.kind = "set"
+    compile_queries_within(builder, node)
     for item in node.args.get("expressions") or ():
         this = item.args.get("this")
         if type(this) not in (exp.EQ, exp.PropertyEQ):
             continue
+        _set_variable(builder, this.args["this"], this.args["expression"])
         if this.args["this"].name.lower() not in ("search_path", "schema", "current_schema"):
             continue
         value = this.args["expression"]
         listed = value.args["expressions"] if type(value) is exp.Tuple else [value]
         _set_path(builder, [(entry.name, False) for entry in listed])
+
+
+def compile_declare(builder: Builder, node: Any) -> None:
+    """DECLARE reads what its defaults read."""
+    builder.statement.kind = "declare"
+    compile_queries_within(builder, node)
+    for item in node.args.get("expressions") or ():
+        names = item.args.get("this") if type(item) is exp.DeclareItem else None
+        for name in names if isinstance(names, list) else [names]:
+            if isinstance(name, exp.Expr) and item.args.get("default"):
+                _set_variable(builder, name, item.args["default"])
+
+
+def _set_variable(builder: Builder, name: Any, value: Any) -> None:
+    known = value_of(builder, value)
+    key = name.name.lower()
+    if builder.dialect == "snowflake":  # a session's: statements run in order
+        builder.variables[key] = known
+    else:
+        remember(builder, key, known)
+
+
+def compile_queries_within(builder: Builder, node: Any) -> None:
+    """The queries in expressions of a statement that is no query."""
+    stack = [node]
+    while stack:
+        item = stack.pop()
+        if type(item) in (exp.Subquery, exp.Select, *SET_OPERATIONS):
+            builder.statement.flows.append([-1, None, compile_query(builder, item, -1, {}), False])
+        elif isinstance(item, exp.Expr):
+            values = item.args.values()
+            stack += [one for value in values for one in (value if isinstance(value, list) else [value])]
 
 
 _PATH = re.compile(
@@ -70,12 +106,14 @@ def set_by_command(builder: Builder, word: str, rest: str) -> bool:
     if path:
         _set_path(builder, names(path.group(1)))
     elif catalog and word == "SET":
+        builder.let_literals_matter()
         builder.default_database, builder.default_schema = names(catalog.group(1))[0], None
     return bool(path or catalog)
 
 
 def _set_path(builder: Builder, listed: list[Name]) -> None:
     """The first schema that has a name of its own ("$user" has none)."""
+    builder.let_literals_matter()
     for name in listed:
         if name[0] and name[0][0] != "$":
             builder.default_schema = name

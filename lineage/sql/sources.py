@@ -6,14 +6,18 @@ from typing import Any
 
 from sqlglot import exp
 
+from lineage.names import is_path
 from lineage.sql.builder import Builder, Frame, Name
 from lineage.sql.dialects import has_dual, lateral_is_implicit
 from lineage.sql.expressions import collect, dependencies, distinct
+from lineage.sql.file_functions import paths_read, without_format
 from lineage.sql.pivots import add_pivots
 from lineage.sql.program import BY_NAME, CLAUSES, SCOPE, SELECT, TABLE, UNION, VALUE
 from lineage.sql.templates import UNKNOWN
+from lineage.sql.text_names import named_by_text
 
 JOIN = CLAUSES.index("join")
+_AROUND = (exp.Final, exp.Stream)  # words before a table that say how it is read: ClickHouse, Databricks
 
 
 def add_clause(frame: Frame, clause: int, node: Any) -> None:
@@ -29,7 +33,7 @@ def add_clause(frame: Frame, clause: int, node: Any) -> None:
 
 def add_source(frame: Frame, node: Any, using: Any = None) -> None:
     """Add whatever stands in FROM or after JOIN, and the joins that hang from it."""
-    if type(node) is exp.Final:  # ClickHouse
+    if type(node) in _AROUND:
         node = node.args["this"]
     kind = type(node)
     if kind is exp.Table:
@@ -44,6 +48,8 @@ def add_source(frame: Frame, node: Any, using: Any = None) -> None:
             _add_function(frame, this, node.args.get("alias"), using)
     elif kind is exp.Values:
         _add_values(frame, node, using)
+    elif kind is exp.TableFromRows and named_by_text(frame.builder, node):
+        _add_table(frame, exp.Table(this=node, alias=node.args.get("alias")), using)
     elif kind in (exp.Select, exp.Union, exp.Except, exp.Intersect, exp.Pivot):
         _attach(
             frame,
@@ -97,6 +103,10 @@ def table_parts(builder: Builder, node: Any) -> list[Name]:
     """The names of a Table node, outermost first; empty when it is not a table's name."""
     args = node.args
     this = args.get("this")
+    if type(this) is exp.Identifier and args.get("db") is None:
+        own = this.args
+        if not own.get("quoted") and not own.get("temporary"):  # most tables
+            return [(own["this"], False)] if own["this"] and UNKNOWN not in own["this"] else []
     last = [this]
     while type(last[0]) is exp.Dot:
         last[:1] = [last[0].args["this"], last[0].args["expression"]]
@@ -104,6 +114,8 @@ def table_parts(builder: Builder, node: Any) -> list[Name]:
     for part in (args.get("catalog"), args.get("db"), *last):
         if type(part) is exp.Identifier:
             text = part.args["this"]
+            if part.args.get("quoted"):
+                builder.note_literal(part)
             if part.args.get("temporary") and not text.startswith("#"):
                 text = "##" + text if part.args.get("global_") else "#" + text
             parts.append((text, bool(part.args.get("quoted"))))
@@ -112,10 +124,12 @@ def table_parts(builder: Builder, node: Any) -> list[Name]:
         elif part is not None:
             text = part if isinstance(part, str) else (part.name if isinstance(part, exp.Var) else "")
             if not text and part is this:
-                return []
+                return named_by_text(builder, this) or []
             parts.append((text, False))  # T-SQL's `db..t` leaves a part empty
     while parts and (not parts[0][0] or UNKNOWN in parts[0][0]):
         parts.pop(0)  # absent, or known to a template's engine only
+    if len(parts) == 2 and parts[1][1]:
+        parts = without_format(builder, parts)
     return parts if parts and parts[-1][0] and UNKNOWN not in parts[-1][0] else []
 
 
@@ -150,13 +164,17 @@ def _add_table(frame: Frame, node: Any, using: Any) -> None:
     elif key in builder.temps:
         kind, number, columns = SCOPE, _temp(builder, key), None
     elif len(parts) == 1 and (is_local(builder, parts) or _is_dual(builder, parts[0])):
+        if is_local(builder, parts):
+            builder.session_tables.setdefault(parts_key(builder, parts), False)
         _add_function(frame, None, alias or exp.TableAlias(this=exp.to_identifier(parts[0][0])), using)
         return
     elif len(parts) > 1 and builder.dialect == "bigquery" and builder.key(*parts[0]) in frame.aliases:
         _add_path(frame, parts, alias, using)
         return
     else:
-        kind, number, columns = TABLE, builder.table(_without_partition(builder, parts)), None
+        file = len(parts) == 1 and parts[0][1] and is_path(parts[0][0])
+        number = builder.file(parts[0][0]) if file else builder.table(_without_partition(builder, parts))
+        kind, columns = TABLE, None
         builder.read(number)
     if args.get("pivots"):
         add_pivots(frame, args["pivots"], kind, number, alias, columns, default)
@@ -270,6 +288,10 @@ def _add_function(frame: Frame, node: Any, alias: Any, using: Any) -> None:
         call = call.args["expressions"][0]
     if _add_window_table(frame, call, alias, using):
         return
+    paths = paths_read(frame.builder, call)
+    if paths:
+        _attach(frame, *_files(frame, paths), alias, using)
+        return
     inner = Frame(frame.builder, SELECT, frame.number, frame.ctes)
     deps: list[int] = []
     for item in node if isinstance(node, list) else [node]:
@@ -282,6 +304,21 @@ def _add_function(frame: Frame, node: Any, alias: Any, using: Any) -> None:
             collect(inner, item, VALUE, deps)
     offset = node.args.get("offset") if type(node) is exp.Unnest else None
     _finish_function(frame, inner, distinct(deps), alias, using, offset, -1)
+
+
+def _files(frame: Frame, paths: list[str]) -> tuple[int, int]:
+    """What holds the rows of one or several files: a table, or a scope over them."""
+    builder = frame.builder
+    if len(paths) == 1:
+        return TABLE, builder.file(paths[0])
+    number, union = builder.open(UNION, -1)
+    union.flags |= BY_NAME
+    for path in paths:
+        inner = Frame(builder, SELECT, -1, {})
+        inner.add_source(-1, TABLE, builder.file(path))
+        inner.scope.outputs.append([-2, [], [], [], []])
+        union.sources.append([-1, SCOPE, inner.close(), None, None])
+    return SCOPE, builder.close(number)
 
 
 def _finish_function(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lineage.names import Identifier
 from lineage.sql.columns import STAR, OpenStar, Source
 from lineage.sql.combine import merge, without_text
+from lineage.sql.dialects import merged_columns_come_first
 
 if TYPE_CHECKING:
     from lineage.sql.lookup import Binder, Refs
@@ -65,9 +66,11 @@ def _joined_items(binder: Binder, sources: list[Source]) -> list[Any]:
     for source in sources:
         own = _items_of(source)
         if source.using:
+            binder.work.spend(len(items))
             have = {item[0]: place for place, item in enumerate(items) if type(item) is not OpenStar}
             shared = set(have) if source.using is True else {binder.keys[name] for name in source.using}
             rest = []
+            merged = set()
             for item in own:
                 if type(item) is OpenStar:
                     rest.append(item.without(frozenset(shared & set(have)), {}))
@@ -75,9 +78,14 @@ def _joined_items(binder: Binder, sources: list[Source]) -> list[Any]:
                     place = have[item[0]]
                     old = items[place]
                     items[place] = (old[0], old[1], merge([old[2], item[2]]))
+                    merged.add(item[0])
                 else:
                     rest.append(item)
             own = rest
+            if merged and len(have) == len(items) and merged_columns_come_first(binder.dialect):
+                wanted = have if source.using is True else [binder.keys[name] for name in source.using]
+                front = [items[have[key]] for key in wanted if key in merged]
+                items = front + [item for item in items if item[0] not in merged]
         items += own
     return items
 

@@ -11,19 +11,27 @@ from lineage.names import is_path
 from lineage.sql.builder import Builder, Ctes, Frame
 from lineage.sql.changes import compile_delete, compile_merge, compile_update
 from lineage.sql.conflicts import add_conflict
+from lineage.sql.dynamic import compile_execute_sql
 from lineage.sql.moves import (
     compile_alter,
     compile_command,
     compile_copy,
     compile_drop,
+    compile_export,
     compile_load,
     compile_truncate,
 )
+from lineage.sql.outputs import add_output_into
 from lineage.sql.program import CLAUSES, SELECT
 from lineage.sql.queries import add_output, compile_query
-from lineage.sql.session import compile_set, compile_use
+from lineage.sql.session import compile_declare, compile_queries_within, compile_set, compile_use
 from lineage.sql.sources import add_source, parts_key, table_parts
 from lineage.sql.targets import QUERIES, fill_new, flow_into, own_ctes, target_of
+
+_OF_THE_SESSION = frozenset({exp.TemporaryProperty, exp.VolatileProperty})
+_INTO_VARIABLES = frozenset(
+    {"oracle", "mysql", "snowflake", "teradata", "singlestore", "doris", "starrocks"}
+)  # SELECT ... INTO fills variables there, and makes no table
 
 
 def compile_statement(builder: Builder, node: Any) -> None:
@@ -52,8 +60,9 @@ def compile_changing_cte(builder: Builder, node: Any, ctes: Ctes) -> int:
     reads = list(builder.statement.reads)
     if type(this) is exp.Table:
         add_source(frame, this)
-    builder.statement.reads = reads
     returning = node.args.get("returning")
+    if returning is None:  # else the rows that were changed are read by the query around
+        builder.statement.reads = reads
     for item in returning.args.get("expressions") or () if returning is not None else ():
         add_output(frame, item)
     return frame.close()
@@ -64,7 +73,7 @@ def _select(builder: Builder, node: Any) -> None:
     number = compile_query(builder, node, -1, {})
     into: Any = node.args.get("into") if type(node) is exp.Select else None
     target: Any = into.args.get("this") if into is not None else None
-    if type(target) is exp.Table:
+    if type(target) is exp.Table and builder.dialect not in _INTO_VARIABLES:
         builder.statement.kind = "create_table"
         parts = table_parts(builder, target)
         temporary = bool(into.args.get("temporary")) or parts[-1][0][:1] == "#"
@@ -79,6 +88,7 @@ def _create(builder: Builder, node: Any) -> None:
     builder.statement.kind = "create_" + (kind.lower().replace(" ", "_") or "object")
     body = args.get("expression")
     if kind in ("PROCEDURE", "FUNCTION"):
+        builder.let_literals_matter()  # a body may stand in quotes
         for inner in _block(body):
             compile_statement(builder, inner)
         builder.statement.kind = "create_" + kind.lower()
@@ -91,7 +101,7 @@ def _create(builder: Builder, node: Any) -> None:
     properties: list[Any] = (
         args["properties"].args["expressions"] if args.get("properties") is not None else []
     )
-    temporary = any(type(item) is exp.TemporaryProperty for item in properties) or parts[-1][0][:1] == "#"
+    temporary = any(type(item) in _OF_THE_SESSION for item in properties) or parts[-1][0][:1] == "#"
     if kind == "VIEW" and any(type(item) is exp.MaterializedProperty for item in properties):
         builder.statement.kind = "create_materialized_view"
     while type(body) is exp.Paren:
@@ -106,6 +116,9 @@ def _create(builder: Builder, node: Any) -> None:
     if query is None and copied:
         query = compile_query(builder, copied[0].args["this"], -1, {})
     fill_new(builder, parts, columns, query, temporary)
+    for item in properties:
+        if type(item) is exp.ToTableProperty and query is not None:  # ClickHouse: a view that fills a table
+            flow_into(builder, table_parts(builder, item.args["this"]), None, query, False)
 
 
 def _block(body: Any) -> list[Any]:
@@ -128,6 +141,7 @@ def _insert_into(builder: Builder, node: Any, ctes: Ctes) -> None:
     this = args.get("this")
     parts, columns = target_of(builder, this)
     if type(this) is exp.Directory and is_path(this.name):
+        builder.let_literals_matter()
         parts = [(this.name, True)]
     query = args.get("expression")
     number = compile_query(builder, query, -1, ctes) if type(query) in QUERIES else None
@@ -141,6 +155,7 @@ def _insert_into(builder: Builder, node: Any, ctes: Ctes) -> None:
             add_conflict(builder, node, (parts, columns, number), ctes)
     elif parts_key(builder, parts) not in builder.temps:
         builder.write(builder.table(parts))
+    add_output_into(builder, node, parts, [], ctes)
 
 
 def _multi_insert(builder: Builder, node: Any) -> None:
@@ -200,8 +215,15 @@ def _cache(builder: Builder, node: Any) -> None:
         fill_new(builder, table_parts(builder, node.args["this"]), None, number, temporary=True)
 
 
+def _return(builder: Builder, node: Any) -> None:
+    builder.statement.kind = "return"
+    compile_queries_within(builder, node)
+
+
 def _nested(builder: Builder, node: Any) -> None:
-    """A block of statements taken as one."""
+    """A block of statements taken as one, and the queries in its condition."""
+    if node.args.get("this") is not None:
+        compile_queries_within(builder, node.args["this"])
     for key in ("body", "true", "false", "expressions"):
         value = node.args.get(key)
         for item in value if isinstance(value, list) else [value]:
@@ -228,14 +250,18 @@ _HANDLERS: dict[type, Callable[[Builder, Any], None]] = {
     exp.TruncateTable: compile_truncate,
     exp.Use: compile_use,
     exp.Set: compile_set,
+    exp.Declare: compile_declare,
+    exp.Return: _return,
     exp.Cache: _cache,
     exp.Alter: compile_alter,
     exp.Copy: compile_copy,
     exp.LoadData: compile_load,
     exp.Describe: _delegate("describe"),
-    exp.Export: _delegate("export"),
+    exp.Export: compile_export,
     exp.Block: _nested,
     exp.WhileBlock: _nested,
     exp.IfBlock: _nested,
     exp.EndStatement: _silent("end"),
+    exp.ExecuteSql: compile_execute_sql,
+    exp.Execute: _silent("execute"),
 }

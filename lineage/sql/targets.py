@@ -27,6 +27,7 @@ def fill_new(
     """A table comes to be, filled from a query or empty."""
     key = parts_key(builder, parts)
     if temporary:
+        builder.session_tables[key] = True
         if query is not None:
             builder.temps[key] = [(query, columns, reads_of_temp(builder))]
         else:
@@ -61,8 +62,18 @@ def target_of(builder: Builder, node: Any) -> tuple[list[Name], list[int] | None
             for item in node.args.get("expressions") or ()
             if type(item) in (exp.ColumnDef, exp.Column, exp.Identifier)
         ]
-        node = node.args["this"]
+        node = _named(node)
     return (table_parts(builder, node) if type(node) is exp.Table else []), columns or None
+
+
+def _named(schema: Any) -> Any:
+    """The table that a column list follows. Databricks: IDENTIFIER(:x) looks like a list behind a name."""
+    table, listed = schema.args["this"], schema.args.get("expressions") or ()
+    if table.name.lower() == "identifier" and any(
+        type(item) in (exp.Placeholder, exp.Parameter) for item in listed
+    ):
+        return None
+    return table
 
 
 def flow_into(
@@ -73,6 +84,8 @@ def flow_into(
     writers = builder.temps.get(key)
     if writers is None and is_local(builder, parts):
         writers = builder.temps[key] = []
+    if is_local(builder, parts):
+        builder.session_tables.setdefault(key, False)
     if writers is not None:
         if columns is None and by_position and writers and builder.scopes[writers[0][0]].outputs:
             given = [output[0] for output in builder.scopes[writers[0][0]].outputs]

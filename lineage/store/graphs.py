@@ -28,6 +28,7 @@ GRAPH_FIELDS = [
     *((name, pa.string()) for name in ("database", "schema", "body", "facets")),
     ("aliases", pa.list_(pa.string())),
     ("inferred", pa.bool_()),
+    ("usage", pa.string()),
     *((name, pa.string()) for name in ("from_id", "to_id", "level", "edge_kind", "expression", "sql")),
     ("clauses", pa.list_(pa.string())),
     ("provenance", pa.list_(_PROVENANCE)),

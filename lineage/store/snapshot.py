@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pyarrow as pa
@@ -19,7 +19,11 @@ from lineage.sql.program import FORMAT
 from lineage.store.engine import cursor
 from lineage.store.tables import Change, ContentTable
 
+if TYPE_CHECKING:
+    from lineage.sql.query_log import QueryLog
+
 COMPLETE, PARTIAL = "complete", "partial"
+_LOGGED = "log-"  # begins the key of a query that stands for all of its shape
 BATCH = 20_000
 
 _REFERENCE = pa.struct(
@@ -85,7 +89,8 @@ class SnapshotHeader:
 class SnapshotWriter:
     """Gathers declarations in memory, column by column; the last of a resource's declarations counts.
 
-    `keep_sql` gives the text under which SQL is stored, or None for no text; `kept` names that way.
+    `keep_sql` gives the text under which SQL is stored, or None for no text; `kept` names that way. Statements with
+    a time, or all where `seen_to_run`, ran: they are folded in the log that `open_log` makes.
     """
 
     def __init__(
@@ -93,9 +98,15 @@ class SnapshotWriter:
         dialect: str | None,
         keep_sql: Callable[[str, str | None], str | None] | None = None,
         kept: str = "full",
+        open_log: Callable[[], QueryLog] | None = None,
+        *,
+        seen_to_run: bool = False,
     ) -> None:
         self._dialect = dialect
         self._kept = kept
+        self._seen_to_run = seen_to_run
+        self._open_log = open_log or self._plain_log
+        self._log: QueryLog | None = None
         self._keep_sql = keep_sql or (lambda sql, _: sql)
         self._rows: list[tuple[Any, ...]] = []
         self._tables: list[pa.Table] = []
@@ -117,6 +128,11 @@ class SnapshotWriter:
         return self._link("declaration", {"from_ref": ends[0], "to_ref": ends[1]})
 
     def statement(self, statement: Statement) -> None:
+        if self._seen_to_run or statement.at is not None:
+            if self._log is None:
+                self._log = self._open_log()
+            self._log.add(statement)
+            return
         reference = self._query(statement.sql, statement.dialect)
         reference |= {"type": "statement"}
         reference |= statement.model_dump(include={"default_database", "default_schema"}, exclude_none=True)
@@ -130,6 +146,7 @@ class SnapshotWriter:
 
         A resource's definition that is one of the queries is stored as that query's text is.
         """
+        logged = self._logged() if self._log is not None else []
         self._flush()
         queries = []
         stored: dict[str, str | None] = {}
@@ -140,7 +157,7 @@ class SnapshotWriter:
         declared = self._tables
         if any(text != sql for sql, text in stored.items()):
             declared = [_with_definitions(table, stored) for table in declared]
-        return distinct(pa.concat_tables([*declared, pa.Table.from_pylist(queries, schema=ROWS)]))
+        return distinct(pa.concat_tables([*declared, pa.Table.from_pylist(queries + logged, schema=ROWS)]))
 
     def compiled(
         self, rows: pa.Table, compile_sql: Callable[[str, str | None], bytes], known: Mapping[str, bytes]
@@ -158,6 +175,32 @@ class SnapshotWriter:
     def finish(self, compile_sql: Callable[[str, str | None], bytes], known: Mapping[str, bytes]) -> pa.Table:
         """All rows, programs included."""
         return self.compiled(self.rows(), compile_sql, known)
+
+    def _plain_log(self) -> QueryLog:
+        from lineage.sql.query_log import QueryLog
+
+        return QueryLog(self._dialect)
+
+    def _logged(self) -> list[dict[str, Any]]:
+        """The log's entries as statements; gives the rows of their queries."""
+        queries: dict[str, dict[str, Any]] = {}
+        for entry in self._log.entries() if self._log is not None else ():
+            key = logged_key(entry.key, entry.dialect, self._kept)
+            if key not in queries:
+                text = self._keep_sql(entry.text, entry.dialect)
+                digest = _digest(orjson.dumps([FORMAT, key, text]))
+                queries[key] = {"kind": "query", "key": key, "digest": digest, "sql": text}
+                queries[key] |= {"dialect": entry.dialect, "program": entry.program}
+            reference = {
+                "type": "statement",
+                "query": key,
+                "default_database": entry.default_database,
+                "default_schema": entry.default_schema,
+            }
+            body = orjson.dumps({"runs": asdict(entry.runs)}, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)
+            self._link("statement", {"from_ref": reference, "body": body.decode()})
+        self._log = None
+        return list(queries.values())
 
     def _end(self, reference: Any) -> dict[str, Any]:
         if isinstance(reference, TablesFromSQLQuery):
@@ -210,15 +253,16 @@ class Snapshots:
         return [read_header(row) for row in self.table.headers(None if connection is None else [connection])]
 
     def programs(self, connection: str) -> dict[str, bytes]:
-        """The compiled programs in the connection's newest snapshot, by query key; those whose text was stored in
-        full, as only they hold all that compiling the text again would give.
+        """The compiled programs in the connection's newest snapshot, by query key; those of folded logs, and those
+        whose text was stored in full, as only they hold all that compiling the text again would give.
         """
         newest = self.table.headers([connection])[-1:]
         rows = self.table.rows([(connection, row["content"]) for row in newest], kind="query")
         return {
             row["key"]: row["program"]
             for row in rows.select(["key", "sql", "dialect", "program"]).to_pylist()
-            if row["sql"] is not None and _query_key(row["sql"], row["dialect"]) == row["key"]
+            if row["key"].startswith(_LOGGED)
+            or (row["sql"] is not None and _query_key(row["sql"], row["dialect"]) == row["key"])
         }
 
     def state(self, connection: str, partition: str) -> dict[str, Any]:
@@ -299,6 +343,11 @@ def content_hash(rows: pa.Table) -> str:
         for chunk in rows[name].chunks:
             state.update("\0".join(chunk.to_pylist()).encode("utf-8", "surrogatepass"))
     return state.hexdigest()
+
+
+def logged_key(key: str, dialect: str | None, kept: str = "full") -> str:
+    """The key of a folded log's entry, stored in this way."""
+    return _LOGGED + _digest(f"{kept}\0{dialect or ''}\0{key}".encode())
 
 
 def _query_key(sql: str, dialect: str | None, kept: str = "full") -> str:

@@ -24,7 +24,7 @@ from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 from connectors.errors import StoreError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 HEADERS = "headers"
 COMMIT_DEADLINE_S = 120.0
 

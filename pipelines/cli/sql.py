@@ -81,6 +81,8 @@ def _show(found: dict[str, Any]) -> None:
     from rich.tree import Tree
 
     console = rich_console()
+    if found["dialect"]["detected"]:
+        console.print(f"[dim]read as {found['dialect']['name']}[/dim]")
     for statement in found["statements"]:
         index = statement["index"]
         head = f"[bold]{index}: {escape(statement['kind'])}[/bold]"

@@ -67,7 +67,7 @@ class ConnectionModel(Section):
     remove_missing: bool = True
     max_drop: float = Field(default=0.3, ge=0, le=1)
     allow_late: bool = False
-    store_sql: Literal["full", "masked", "none"] = "full"
+    store_sql: Literal["full", "masked", "none"] | None = None
     infer_tables: bool = False
     lookback: int = Field(default=30, ge=1)
     renamed_from: ConnectionName | None = None

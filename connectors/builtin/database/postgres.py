@@ -13,6 +13,7 @@ from sqlalchemy.pool import NullPool
 from connectors.builtin.database.connector import Database, cause_of
 from connectors.builtin.database.postgres_queries import QUERIES
 from connectors.builtin.database.selection import Selection
+from connectors.connector import ConnectorConfig
 from connectors.errors import AccessDenied, AuthFailed, ConnectorError, Unreachable
 
 LOCK_MILLISECONDS = 5_000  # a view whose table is being altered is not waited for
@@ -35,6 +36,42 @@ _PREPARE = """
 """
 
 
+class PostgresLogin(ConnectorConfig):
+    """Where a PostgreSQL database is and how to log in, by URL or by its parts."""
+
+    url: SecretStr | None = Field(None, description="postgresql://user:password@host:5432/dbname")
+    host: str | None = Field(None, description="Host name, or the folder of the server's socket")
+    port: int = Field(5432, ge=1, le=65535)
+    user: str | None = None
+    password: SecretStr | None = None
+    dbname: str | None = Field(None, description="The database; default: the one named as the user")
+    sslmode: str | None = Field(None, description="libpq's: disable, prefer, require, verify-full ...")
+    connect_timeout: int = Field(10, ge=1, description="Seconds to wait for the server to answer")
+    query_timeout: float = Field(300, gt=0, description="Seconds to wait for one catalogue query")
+
+    @model_validator(mode="after")
+    def _one_address(self) -> Self:
+        if (self.url is None) == (self.host is None):
+            raise ValueError("give either url, or host with its user, password and dbname")
+        self.address()
+        return self
+
+    def address(self) -> URL:
+        """The server and the login, as SQLAlchemy writes them. ValueError when `url` is not one."""
+        if self.url is None:
+            password = self.password.get_secret_value() if self.password else None
+            query = {"sslmode": self.sslmode} if self.sslmode else {}
+            return URL.create(_DRIVER, self.user, password, self.host, self.port, self.dbname, query)
+        try:
+            url = make_url(self.url.get_secret_value().strip())
+        except (ArgumentError, ValueError):
+            # Neither chained nor quoted: what could not be parsed may be part of the password.
+            raise ValueError(f"url is not a URL; {_URL_HINT}") from None
+        if url.get_backend_name() not in ("postgresql", "postgres"):
+            raise ValueError(f"url is not PostgreSQL's; {_URL_HINT}")
+        return url.set(drivername=_DRIVER)
+
+
 class Postgres(Database):
     """Reads the catalogue of one PostgreSQL database, in one read-only transaction."""
 
@@ -44,40 +81,8 @@ class Postgres(Database):
     queries = QUERIES
     capabilities = ("reach", "authenticate", "read tables", "read view definitions")
 
-    class Config(Selection):
+    class Config(PostgresLogin, Selection):
         """A PostgreSQL database, by URL or by its parts."""
-
-        url: SecretStr | None = Field(None, description="postgresql://user:password@host:5432/dbname")
-        host: str | None = Field(None, description="Host name, or the folder of the server's socket")
-        port: int = Field(5432, ge=1, le=65535)
-        user: str | None = None
-        password: SecretStr | None = None
-        dbname: str | None = Field(None, description="The database; default: the one named as the user")
-        sslmode: str | None = Field(None, description="libpq's: disable, prefer, require, verify-full ...")
-        connect_timeout: int = Field(10, ge=1, description="Seconds to wait for the server to answer")
-        query_timeout: float = Field(300, gt=0, description="Seconds to wait for one catalogue query")
-
-        @model_validator(mode="after")
-        def _one_address(self) -> Self:
-            if (self.url is None) == (self.host is None):
-                raise ValueError("give either url, or host with its user, password and dbname")
-            self.address()
-            return self
-
-        def address(self) -> URL:
-            """The server and the login, as SQLAlchemy writes them. ValueError when `url` is not one."""
-            if self.url is None:
-                password = self.password.get_secret_value() if self.password else None
-                query = {"sslmode": self.sslmode} if self.sslmode else {}
-                return URL.create(_DRIVER, self.user, password, self.host, self.port, self.dbname, query)
-            try:
-                url = make_url(self.url.get_secret_value().strip())
-            except (ArgumentError, ValueError):
-                # Neither chained nor quoted: what could not be parsed may be part of the password.
-                raise ValueError(f"url is not a URL; {_URL_HINT}") from None
-            if url.get_backend_name() not in ("postgresql", "postgres"):
-                raise ValueError(f"url is not PostgreSQL's; {_URL_HINT}")
-            return url.set(drivername=_DRIVER)
 
     def engine(self) -> Engine:
         url: URL = self.config.address()

@@ -91,7 +91,7 @@ def test_flinks_window_functions_add_the_windows_columns():
 
 
 def test_pivot_and_unpivot_as_statements():
-    assert columns("pivot t on m using sum(v) as s group by k", "duckdb") == ["k <- t.k"]
+    assert columns("pivot t on m using sum(v) as s group by k", "duckdb") == ["k <- t.k", "* <- t.v"]
     sql = "select n, v from (unpivot t on a, b into name n value v)"
     assert columns(sql, "duckdb") == ["n <- t.a t.b", "v <- t.a t.b"]
 

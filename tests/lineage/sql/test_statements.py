@@ -95,7 +95,7 @@ def test_delete_writes_its_table_and_reads_the_others():
 
 def test_a_changing_common_table_expression_does_its_work():
     sql = "with gone as (delete from x where a > 1 returning id) insert into log (id) select id from gone"
-    assert tables(sql, "postgres") == ([], ["x", "log"])
+    assert tables(sql, "postgres") == (["x"], ["x", "log"])
     assert "log.id <- x.id" in columns(sql, "postgres")
 
 

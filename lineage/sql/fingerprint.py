@@ -1,0 +1,200 @@
+"""The shape of SQL text: what stays the same when literals, white space, comments and letter case change.
+
+Texts of one shape have one program, unless it says that its literals carry lineage (`Program.literals_matter`).
+What opens a string, a comment or a quoted name is taken from the dialect's own tokenizer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import lru_cache
+from typing import Any
+
+from lineage.sql.dialects import sqlglot_name
+from lineage.sql.masking import LITERALS, MASK
+
+# In these an unquoted name is the same in any case; in others only its spelling tells which one is meant.
+_FOLDS = frozenset(
+    {
+        *("postgres", "redshift", "materialize", "risingwave", "snowflake", "oracle", "exasol", "teradata"),
+        *("duckdb", "sqlite", "trino", "presto", "athena", "hive", "spark", "spark2", "databricks"),
+    }
+)
+# A word after `$` that is a value of a prepared statement; in Snowflake it is a column of a file.
+_VALUES = frozenset({"postgres", "redshift", "duckdb", "materialize", "risingwave"})
+_NUMBER = r"[0-9]*(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?(?![\w$])"
+_PUNCTUATION = ",()=<>+-*/;|%![]{}"
+# Lists of literals, and rows of them: however many there are, nothing else changes.
+_ITEM = r"(?:[-+] )?(?:\?|[0-9][0-9]?|null|true|false|default)"
+_LIST = re.compile(rf"\( {_ITEM}(?: , {_ITEM})* \)", re.I)
+_ROWS = re.compile(r"\( \? \)(?: , \( \? \))+")
+
+
+def fingerprint(sql: str, dialect: str | None = None, *, positions: bool = False) -> bytes:
+    """Sixteen bytes that are the same for texts of one shape and dialect.
+
+    With `positions` texts of one shape differ when numbers do that may be places in a select list.
+    """
+    name = sqlglot_name(dialect)
+    shape = f"{name}\0{_shapes(name).shape(sql, positions)}"
+    return hashlib.blake2b(shape.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def shape_of(sql: str, dialect: str | None = None) -> str:
+    """The shape itself: `?` for each literal and each list of them, one space between words, no comments.
+
+    Quoted names stand behind it, where the dialect tells them from others.
+    """
+    return _shapes(sqlglot_name(dialect)).shape(sql)
+
+
+class _Shapes:
+    """How the text of one dialect is cut."""
+
+    def __init__(self, name: str) -> None:
+        from sqlglot import Dialect
+
+        self._dialect = Dialect.get_or_raise(name)
+        rules = self._dialect.tokenizer_class
+        self._folds = name in _FOLDS
+        self._values = name in _VALUES
+        self._dashes = name == "bigquery"  # my-project-1.data.t
+        self._strings = frozenset(q for q in rules.QUOTES if isinstance(q, str) and len(q) == 1)
+        self._comments = frozenset(c if isinstance(c, str) else c[0] for c in rules.COMMENTS)
+        self._nested = bool(rules.NESTED_COMMENTS)
+        alternatives = [_quoted(q, q, rules.STRING_ESCAPES) for q in self._strings]
+        for given in rules.IDENTIFIERS:
+            opening, closing = (given, given) if isinstance(given, str) else given
+            if opening not in self._strings:
+                alternatives.append(_quoted(opening, closing, [closing, *rules.IDENTIFIER_ESCAPES]))
+        for comment in rules.COMMENTS:
+            if isinstance(comment, str):
+                alternatives.append(rf"(?<={re.escape(comment[0])}){re.escape(comment[1:])}[^\r\n]*")
+            else:
+                opening, closing = comment
+                alternatives.append(
+                    rf"(?<={re.escape(opening[0])}){re.escape(opening[1:])}(?s:.*?){re.escape(closing)}"
+                )
+        alternatives.append(rf"(?<=[0-9]){_NUMBER}")
+        first = {a for q in rules.QUOTES for a in q[:1]} | {c[0] for c in self._comments}
+        first |= {given[0] for given in rules.IDENTIFIERS}
+        # To begin with a set of characters is what makes the search fast.
+        self._marks = re.compile(f"[0-9{re.escape(''.join(sorted(first)))}](?:{'|'.join(alternatives)})")
+        self._signs, self._special = _special(rules)
+
+    def shape(self, sql: str, positions: bool = False) -> str:
+        # To find that a text lacks a sign is quicker than to search it for a pattern.
+        if any(sign in sql for sign in self._signs) and self._special.search(sql):
+            return self._shape_of_tokens(sql, positions)
+        names: list[str] = []
+        strings, comments = self._strings, self._comments
+        nested = False
+
+        def replace(match: re.Match[str]) -> str:
+            nonlocal nested
+            text = match.group()
+            first = text[0]
+            if first.isdigit():
+                start = match.start()
+                if self._is_in_name(sql, start):
+                    return text
+                return text if positions and len(text) < 3 and _may_be_place(sql, start) else "?"
+            if first in strings:
+                return " ? "
+            if first in comments or text[:2] in comments:
+                nested = nested or (self._nested and "/*" in text[2:])
+                return " "
+            names.append(text)
+            return ' "" '
+
+        text = self._marks.sub(replace, sql)
+        if nested:
+            return self._shape_of_tokens(sql, positions)
+        if self._folds:
+            text = text.lower()
+        for sign in _PUNCTUATION:
+            text = text.replace(sign, f" {sign} ")
+        return _finished(" ".join(text.split()), names)
+
+    def _is_in_name(self, sql: str, start: int) -> bool:
+        before = sql[start - 1] if start else " "
+        if before == "$" and self._values:
+            return False
+        if before.isalnum() or before in "_$@#":
+            return True
+        return before == "-" and self._dashes and sql[start - 2 : start - 1].isalnum()
+
+    def _shape_of_tokens(self, sql: str, positions: bool) -> str:
+        """The same, slowly, where strings have forms that only the tokenizer knows."""
+        from sqlglot.errors import SqlglotError
+
+        try:
+            tokens = self._dialect.tokenize(sql)
+        except SqlglotError:
+            return sql
+        names: list[str] = []
+        words: list[str] = []
+        for token in tokens:
+            if token.token_type in LITERALS:
+                text = sql[token.start : token.end + 1]
+                place = positions and len(text) < 3 and text.isdigit() and _may_be_place(sql, token.start)
+                words.append(text if place else MASK)
+            elif sql[token.start] in '"`[' and token.start != token.end:
+                names.append(sql[token.start : token.end + 1])
+                words.append('""')
+            else:
+                text = sql[token.start : token.end + 1]
+                words.append(text.lower() if self._folds else text)
+        text = " ".join(words)
+        for sign in _PUNCTUATION:
+            text = text.replace(sign, f" {sign} ")
+        return _finished(" ".join(text.split()), names)
+
+
+def _may_be_place(sql: str, start: int) -> bool:
+    """Whether a number stands where one that means an item of the select list may: after BY, or a comma."""
+    before = sql[max(start - 40, 0) : start].rstrip()
+    if before[-1:] == "," or before[-2:].lower() == "by":
+        return True
+    return not before or before[-2:] == "*/" or "--" in before or "#" in before  # a comment stands between
+
+
+def _finished(text: str, names: list[str]) -> str:
+    if "( " in text:
+        text = _ROWS.sub("( ? )", _LIST.sub("( ? )", text))
+    return "\0".join([text, *names]) if names else text
+
+
+@lru_cache(maxsize=64)
+def _shapes(name: str) -> _Shapes:
+    return _Shapes(name)
+
+
+def _quoted(opening: str, closing: str, escapes: list[str]) -> str:
+    """What follows the opening sign, its closing one included."""
+    end = re.escape(closing)
+    ways = [end + end] if closing in escapes else []
+    plain = f"[^{end}]"
+    if "\\" in escapes:
+        ways.append(r"\\(?s:.)")
+        plain = rf"[^{end}\\]"
+    more = f"(?:(?:{'|'.join(ways)}){plain}*)*" if ways else ""
+    return rf"(?<={re.escape(opening)}){plain}*{more}{end}"
+
+
+def _special(rules: Any) -> tuple[list[str], re.Pattern[str]]:
+    """What finds strings whose end is not told by one sign: raw and long ones, those with escapes of their own.
+
+    One of the signs stands in every text in which the pattern finds one.
+    """
+    openings = {q for q in rules.QUOTES if len(q) > 1}
+    for kind in (rules.RAW_STRINGS, rules.BYTE_STRINGS, rules.UNICODE_STRINGS):
+        openings |= {given if isinstance(given, str) else given[0] for given in kind}
+    signs = sorted({opening[:2] if opening[0] in "qQ" else opening for opening in openings})
+    # The look behind stands at the end: what begins with plain characters is found faster.
+    parts = [rf"{re.escape(sign)}(?<!\w{re.escape(sign)})" for sign in signs]
+    if rules.HEREDOC_STRINGS:
+        signs.append("$")
+        parts.append(r"\$\w*\$")
+    return signs, re.compile("|".join(parts))

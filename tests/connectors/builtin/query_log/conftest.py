@@ -1,0 +1,3 @@
+from tests.connectors.builtin.query_log.writing import causes, read, texts, write
+
+__all__ = ["causes", "read", "texts", "write"]
