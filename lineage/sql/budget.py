@@ -55,7 +55,7 @@ _READ_ONCE = _OPEN | frozenset(
 _COPIES = re.compile(
     r"div0", re.I
 )  # Snowflake's DIV0 and DIV0NULL: their arguments stand several times in the tree
-_NO_MARKS = bytes(code for code in range(256) if chr(code) not in "()[]{}<'\"`\\$#-/*")
+_NO_MARKS = bytes(code for code in range(256) if chr(code) not in "()[]{}<'\"`\\$#")
 _ROUNDS = 8
 _FEW = 6
 
@@ -99,9 +99,9 @@ def _depth(text: str) -> int:
     opened = marks.count(b"(") + marks.count(b"[") + marks.count(b"{") + marks.count(b"<")
     if opened <= _FEW:
         return opened  # at most, wherever they stand
-    if b"--" in marks or b"/*" in marks or b"//" in marks:
+    if "--" in text or "/*" in text or "//" in text:
         return -1  # perhaps a comment
-    marks = marks.translate(None, b"-/*").replace(b"''", b"").replace(b'""', b"").replace(b"``", b"")
+    marks = marks.replace(b"''", b"").replace(b'""', b"").replace(b"``", b"")
     depth = marks.count(b"<")
     if depth:
         marks = marks.replace(b"<", b"")

@@ -113,7 +113,7 @@ def compile_text(sql: str, name: str, judge: Judge) -> Program:
     builder.add_source = add_source
     builder.parse_inner = partial(parse_query, dialect=name, judge=judge)
     builder.sql = sql
-    if NAMED_BY_TEXT.search(sql):
+    if "IDENTIFIER" in sql.upper() and NAMED_BY_TEXT.search(sql):
         builder.let_literals_matter()
     statements = builder.statements
     errors: list[SqlError] = []

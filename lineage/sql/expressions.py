@@ -20,7 +20,8 @@ def collect(
 ) -> None:
     """Append to `deps` what the expression depends on; `bound` are lambda parameters."""
     stack = [(root, flags)]
-    dispatch, skipped, column = _DISPATCH, _SKIPPED, exp.Column
+    dispatch, skipped, column, identifier, ref = _DISPATCH, _SKIPPED, exp.Column, exp.Identifier, frame.ref
+    plain = not bound and not frame.builder.odd_names
     while stack:
         node, how = stack.pop()
         kind = dispatch.get(node.__class__)
@@ -36,7 +37,12 @@ def collect(
                         elif item.__class__ not in skipped:
                             stack.append((item, how))
                 elif cls is column:
-                    _column(frame, value, how, deps, bound)
+                    name = value.args["this"]
+                    if plain and name.__class__ is identifier:
+                        frame.anchor = name
+                        deps += (how, ref(value))
+                    else:
+                        _column(frame, value, how, deps, bound)
                 else:
                     stack.append((value, how))
         elif kind == _COLUMN:

@@ -273,6 +273,8 @@ def _parse_or_fall_back(text: str, tokens: list[Any], dialect: str, judge: Judge
 
 def _takes_more(tree: Any, tokens: list[Any]) -> bool:
     """Whether the parser may have taken statements that follow for a part of this one."""
+    if isinstance(tree, exp.Create):
+        return bool(created_routine(tokens)) and _is_cut(tree)
     return isinstance(tree, exp.Command) or (
         isinstance(tree, exp.IfBlock | exp.WhileBlock) and end_of_short(tokens, 0) is not None
     )
@@ -387,8 +389,8 @@ def _begins(token: Any) -> bool:
 
 def _is_cut(tree: Any) -> bool:
     """The parser gave up somewhere in a block."""
-    if tree is None or isinstance(tree, exp.Command):
-        return True
+    if tree is None or isinstance(tree, exp.Command | exp.Column | exp.Alias):
+        return True  # a column is no statement: it is what was left of one
     if isinstance(tree, exp.Create):
         body = tree.args.get("expression")
         return body is not None and _is_cut(body)
