@@ -7,6 +7,7 @@ tables that SQL names), match them all at once, turn declarations and bound SQL 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import duckdb
@@ -21,7 +22,7 @@ from lineage.graph.declarations import (
 )
 from lineage.graph.edges import merge_edges
 from lineage.graph.inferred import infer_tables
-from lineage.graph.inputs import ConnectionSpec, load, select_sources
+from lineage.graph.inputs import ConnectionSpec, Source, load, select_sources
 from lineage.graph.nodes import build_nodes, index_columns
 from lineage.graph.queries import query_edges
 from lineage.graph.traverse import LineageGraph
@@ -67,7 +68,7 @@ def build_graph(
         collect_usage(db, uses)
         unresolved += _missing_parents(db)
         merge_edges(db)
-        rows = _rows(db, unresolved)
+        rows = _rows(db, _newest(unresolved, sources))
     counts = pa.compute.value_counts(rows["kind"]).to_pylist()
     header = GraphHeader(
         partition=partition,
@@ -99,6 +100,18 @@ def _missing_parents(db: duckdb.DuckDBPyConnection) -> list[Unresolved]:
         )
         for child, parent, source in rows
     ]
+
+
+def _newest(unresolved: Sequence[Unresolved], sources: Sequence[Source]) -> list[Unresolved]:
+    """Of what the same SQL of one connection cannot resolve in several snapshots, the newest one's."""
+    out: dict[tuple[str | None, str], Unresolved] = {}
+    for entry in sorted(unresolved, key=lambda u: -1 if u.source is None else u.source):
+        if entry.source is None or entry.query is None:
+            out[None, entry.to_json()] = entry
+        else:
+            anywhere = replace(entry, source=None, declaration=None)
+            out[sources[entry.source].connection, anywhere.to_json()] = entry
+    return list(out.values())
 
 
 def _rows(db: duckdb.DuckDBPyConnection, unresolved: Sequence[Unresolved]) -> pa.Table:

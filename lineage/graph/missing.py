@@ -10,7 +10,7 @@ from lineage.graph.unresolved import Unresolved
 from lineage.graph.uses import Use, Uses
 from lineage.names import TableName
 from lineage.sql import Binding
-from lineage.sql.binding import Missing
+from lineage.sql.binding.results import Missing
 from lineage.sql.dialects import is_system_column
 
 _PARTS = ("cluster", "database", "schema", "table")

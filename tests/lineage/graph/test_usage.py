@@ -90,3 +90,18 @@ def test_logged_statements_make_edges_with_their_columns(tmp_path):
     assert edges["orders.note", "mart"]["clauses"] == ["where"]
     (why,) = edges["orders.id", "mart.id"]["provenance"]
     assert "create temp table t" in why["sql"], "the hop is the evidence"
+
+
+def test_what_a_log_cannot_resolve_day_after_day_is_listed_once(tmp_path):
+    world = World(tmp_path)
+    world.run(warehouse(), "2026-11-19")
+    for day in ("2026-11-19", "2026-11-20"):
+        entries = log()
+        entries.statement("select x from nowhere", at=datetime.fromisoformat(f"{day}T01:00:00+00:00"))
+        world.run(entries, day)
+    other = log("other")
+    other.statement("select x from nowhere", at=NOON)
+    world.run(other)
+    listed = {(u["connection"], u["partition"]) for u in world.graph().unresolved()}
+    assert listed == {("log", "2026-11-20"), ("other", "2026-11-20")}
+    assert len(world.graph().unresolved()) == 2
