@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from lineage.names import Identifier, TableName, folds, is_path, stored
 from lineage.resolve import PARTS
-from lineage.sql import Binding, Flow, Program, bind
+from lineage.sql import Binding, Flow, Program, StoredColumns, bind
 from lineage.sql.dialects import columns_fold
 from lineage.sql.program import is_current
 
@@ -53,6 +53,7 @@ class Target:
         own = {c.title for c in columns if c.id.startswith(f"{table_id}.")}
         # The owner's column stands for those that describers add under its title.
         self.columns = [c for c in columns if c.title not in own or c.id.startswith(f"{table_id}.")]
+        self.titles = StoredColumns(c.title for c in self.columns)
         self._exact: dict[str, list[str]] = {}
         self._folded: dict[str, list[str]] = {}
         for column in self.columns:
@@ -219,7 +220,7 @@ class Uses:
             for name, ref in self._references[use].items():
                 found = self._matches[ref].id
                 if found in self.targets and self.targets[found].columns:
-                    catalogue[name] = [c.title for c in self.targets[found].columns]
+                    catalogue[name] = self.targets[found].titles
                     if not self.targets[found].is_ordered:
                         unordered.add(name)
             self._bound[use] = bind(self.program(use), catalogue, unordered)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lineage.sql.analysis import Analysis, analyze
-    from lineage.sql.binder import bind
-    from lineage.sql.binding import (
+    from lineage.sql.binding.binder import bind
+    from lineage.sql.binding.columns import StoredColumns
+    from lineage.sql.binding.results import (
         Ambiguous,
         Binding,
         ColumnEdge,
@@ -24,19 +25,20 @@ if TYPE_CHECKING:
     from lineage.sql.program import Program, SqlError
 
 _HOMES = {
-    "Ambiguous": "binding",
+    "Ambiguous": "binding.results",
     "Analysis": "analysis",
-    "Binding": "binding",
-    "ColumnEdge": "binding",
-    "Flow": "binding",
-    "Indirect": "binding",
-    "Output": "binding",
+    "Binding": "binding.results",
+    "ColumnEdge": "binding.results",
+    "Flow": "binding.results",
+    "Indirect": "binding.results",
+    "Output": "binding.results",
     "Program": "program",
     "SqlError": "program",
-    "StatementBinding": "binding",
-    "Upstream": "binding",
+    "StatementBinding": "binding.results",
+    "StoredColumns": "binding.columns",
+    "Upstream": "binding.results",
     "analyze": "analysis",
-    "bind": "binder",
+    "bind": "binding.binder",
     "compile_sql": "compile",
 }
 
@@ -51,6 +53,7 @@ __all__ = [
     "Program",
     "SqlError",
     "StatementBinding",
+    "StoredColumns",
     "Upstream",
     "analyze",
     "bind",

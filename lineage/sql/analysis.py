@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lineage.names import Identifier, TableName, is_path
-from lineage.sql.binder import bind
-from lineage.sql.binding import Binding, Indirect, Output, StatementBinding
+from lineage.sql.binding.binder import bind
+from lineage.sql.binding.results import Binding, Indirect, Output, StatementBinding
 from lineage.sql.collector import hold, release
 from lineage.sql.compile import compile_sql
 from lineage.sql.program import Program
@@ -40,10 +40,11 @@ def analyze(
     name: object = dialect
     dialect = name if isinstance(name, str) else None
     defaults = Defaults(default_database, default_schema)
+    sql = "" if text is None else str(text)
     hold()
     try:
-        program = compile_sql(_text_of(text), dialect)
-        detected = _detected(_text_of(text), program) if name is None else None
+        program = compile_sql(sql, dialect)
+        detected = _detected(sql, program) if name is None else None
         program = detected or program
         catalogue = _catalogue(program, schemas, defaults) if schemas else {}
         shown = program.dialect if detected else dialect or "generic"
@@ -61,10 +62,6 @@ def _detected(sql: str, generic: Program) -> Program | None:
         if not program.errors:
             return program
     return None
-
-
-def _text_of(value: object) -> str:
-    return "" if value is None else str(value)
 
 
 class Defaults:

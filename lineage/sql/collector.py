@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 TEXTS = 50  # of so many texts the trees may lie uncollected
 
@@ -19,21 +17,11 @@ _texts = 0
 _resumes = True
 
 
-@contextmanager
-def collector_held() -> Iterator[None]:
-    """Holds automatic collections back until the outermost such block ends, in whatever thread.
-
-    Within a long one, or overlapping ones, garbage is collected after every `TEXTS` blocks.
-    """
-    hold()
-    try:
-        yield
-    finally:
-        release()
-
-
 def hold() -> None:
-    """The block's begin, for where a generator would cost too much; `release` must follow."""
+    """Automatic collections stop until the last `release`, in whatever thread: one must follow, come what may.
+
+    Where some are always held, garbage is collected after every `TEXTS` releases.
+    """
     global _depth, _resumes
     with _lock:
         if _depth == 0:
@@ -43,7 +31,7 @@ def hold() -> None:
 
 
 def release() -> None:
-    """The block's end."""
+    """What `hold` began ends."""
     global _depth, _texts
     with _lock:
         _depth -= 1

@@ -3,87 +3,38 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from sqlglot import exp
 from sqlglot.errors import ParseError
 
-from lineage.sql.bodies import MAX_DEPTH, Body
-from lineage.sql.budget import Judge, Suspicious
-from lineage.sql.builder import Builder
 from lineage.sql.collector import hold, release
-from lineage.sql.commands import command_text
+from lineage.sql.compiling.builder import Builder
+from lineage.sql.compiling.dynamic import compile_dynamic, compile_quoted, note_assignment
+from lineage.sql.compiling.moves import Unsupported
+from lineage.sql.compiling.queries import compile_query
+from lineage.sql.compiling.session import set_by_command
+from lineage.sql.compiling.sources import add_source
+from lineage.sql.compiling.statements import compile_changing_cte, compile_statement
 from lineage.sql.dialects import sqlglot_name
-from lineage.sql.dynamic import compile_dynamic, compile_quoted, note_assignment
 from lineage.sql.isolated import compile_isolated, leave, refuse
 from lineage.sql.messages import in_words
-from lineage.sql.moves import Unsupported
-from lineage.sql.parsing import Parsed, is_assignment, open_command, parse_body, parse_query, parse_text
 from lineage.sql.program import Program, SqlError, StatementProgram, _Body
-from lineage.sql.queries import compile_query
-from lineage.sql.rewrites import NAMED_BY_TEXT
-from lineage.sql.session import set_by_command
-from lineage.sql.sources import add_source
-from lineage.sql.statements import compile_changing_cte, compile_statement
+from lineage.sql.reading.bodies import MAX_DEPTH, Body
+from lineage.sql.reading.commands import command_text
+from lineage.sql.reading.parsing import is_assignment, parse_body, parse_query, parse_text
+from lineage.sql.reading.rewrites import NAMED_BY_TEXT
+from lineage.sql.reading.suspicion import Judge, Suspicious
+from lineage.sql.reading.tokens import Tokens, column_of, words
+from lineage.sql.reading.trees import Parsed, open_command
 
 # Commands that carry no lineage, of which the parser knows the first word only.
-_PLAIN = frozenset(
-    [
-        "ADD",
-        "ANALYZE",
-        "ATTACH",
-        "BEGIN",
-        "CALL",
-        "CHECKPOINT",
-        "CLEAR",
-        "CLOSE",
-        "COMMENT",
-        "COMMIT",
-        "DEALLOCATE",
-        "DECLARE",
-        "DESCRIBE",
-        "DETACH",
-        "DISCARD",
-        "ELSE",
-        "END",
-        "FETCH",
-        "GET",
-        "GRANT",
-        "KILL",
-        "LIST",
-        "LISTEN",
-        "LOCK",
-        "MSCK",
-        "NOTIFY",
-        "OPEN",
-        "OPTIMIZE",
-        "PRAGMA",
-        "PRINT",
-        "PUT",
-        "RAISE",
-        "RAISERROR",
-        "REFRESH",
-        "REINDEX",
-        "REMOVE",
-        "RESET",
-        "RETURN",
-        "REVOKE",
-        "ROLLBACK",
-        "SAVEPOINT",
-        "SET",
-        "SHOW",
-        "START",
-        "THROW",
-        "UNCACHE",
-        "UNLOCK",
-        "USE",
-        "VACUUM",
-        "WAITFOR",
-    ]
+_PLAIN = words(
+    "ADD ANALYZE ATTACH BEGIN CALL CHECKPOINT CLEAR CLOSE COMMENT COMMIT DEALLOCATE DECLARE DESCRIBE",
+    "DETACH DISCARD ELSE END FETCH GET GRANT KILL LIST LISTEN LOCK MSCK NOTIFY OPEN OPTIMIZE PRAGMA PRINT",
+    "PUT RAISE RAISERROR REFRESH REINDEX REMOVE RESET RETURN REVOKE ROLLBACK SAVEPOINT SET SHOW START",
+    "THROW UNCACHE UNLOCK USE VACUUM WAITFOR",
 )
-
-
-_SHORT_TEXT = 10_000  # characters
+_SHORT_TEXT = 10_000  # characters in quotes that any text may run, however short it is
 
 
 def compile_sql(sql: str, dialect: str | None = None) -> Program:
@@ -138,17 +89,17 @@ def _compile_with_bodies(
     builder: Builder, parsed: Parsed, errors: list[SqlError], judge: Judge, depth: int
 ) -> None:
     """Compile a statement, and those that stand in it in quotes."""
-    sql, statements = builder.sql, builder.statements
+    statements = builder.statements
     builder.tokens = parsed.tokens
     if is_assignment(parsed.tree):
-        note_assignment(builder, parsed.tokens[1:], sql)
+        note_assignment(builder, parsed.tokens[1:])
         return
     index = len(statements)
-    error = _compile_one(builder, parsed, index, sql, judge)
+    error = _compile_one(builder, parsed, index, judge)
     bodies, builder.bodies = builder.bodies, []
     if error is None and bodies and (why := _too_much(builder, bodies, depth)):
         first = parsed.tokens[0]
-        error = SqlError(index, why, first.line, max(first.col - len(first.text) + 1, 1), "sql_budget")
+        error = SqlError(index, why, first.line, column_of(first), "sql_budget")
     if error is not None:
         errors.append(error)
         builder.statement = StatementProgram("unknown")
@@ -156,7 +107,7 @@ def _compile_with_bodies(
     builder.statement.ends = len(builder.order)
     statements.append(builder.statement)
     for body in bodies:
-        for inner in parse_body(sql, body, builder.dialect, judge):
+        for inner in parse_body(builder.sql, body, builder.dialect, judge):
             _compile_with_bodies(builder, inner, errors, judge, depth + 1)
 
 
@@ -168,41 +119,44 @@ def _too_much(builder: Builder, bodies: list[Body], depth: int) -> str | None:
     return f"texts in quotes are nested {depth} deep" if depth == MAX_DEPTH else None
 
 
-def _compile_one(builder: Builder, parsed: Parsed, index: int, sql: str, judge: Judge) -> SqlError | None:
+def _compile_one(builder: Builder, parsed: Parsed, index: int, judge: Judge) -> SqlError | None:
+    """Compile a statement itself; gives its error if it has one."""
     builder.statement = StatementProgram("unknown")
-    if _may_hold_code(parsed):
-        opened_tokens = open_command(parsed.tokens, sql, builder.dialect)
-        if compile_quoted(builder, opened_tokens, sql):
-            return None
-    if parsed.tree is None:
+    tree, tokens = parsed.tree, parsed.tokens
+    if _may_hold_code(parsed) and compile_quoted(builder, _opened(builder, tokens)):
+        return None
+    if tree is None:
         return SqlError(index, in_words(parsed.message), parsed.line, parsed.column, parsed.reason)
-    first = parsed.tokens[0] if parsed.tokens else None
-    line, column = (first.line, max(first.col - len(first.text) + 1, 1)) if first else (None, None)
-    if isinstance(parsed.tree, exp.Command):
-        word, rest = command_text(parsed.tree)
+
+    def failed(reason: str, message: str) -> SqlError:
+        line, column = (tokens[0].line, column_of(tokens[0])) if tokens else (None, None)
+        return SqlError(index, in_words(message), line, column, reason)
+
+    if isinstance(tree, exp.Command):
+        word, rest = command_text(tree)
         if set_by_command(builder, word, rest) or word in _PLAIN:
             builder.statement.kind = word.lower()
             if word == "DECLARE":
-                note_assignment(builder, open_command(parsed.tokens, sql, builder.dialect), sql)
+                note_assignment(builder, _opened(builder, tokens))
             return None
     try:
-        if not (isinstance(parsed.tree, exp.Command) and _runs_text(builder, parsed.tokens)):
-            compile_statement(builder, parsed.tree)
+        if not (
+            isinstance(tree, exp.Command) and tokens and compile_dynamic(builder, _opened(builder, tokens))
+        ):
+            compile_statement(builder, tree)
     except Unsupported as error:
-        return SqlError(index, in_words(str(error)), line, column, "sql_unsupported")
+        return failed("sql_unsupported", str(error))
     except ParseError as error:  # of a query that stands in the statement as a string
-        return SqlError(index, in_words(str(error)), line, column, "sql_parse_error")
+        return failed("sql_parse_error", str(error))
     except (RecursionError, MemoryError):
-        refusal = judge("nested deep") or "needs more memory than a statement may have"
-        return SqlError(index, refusal, line, column, "sql_budget")
+        return failed("sql_budget", judge("nested deep") or "needs more memory than a statement may have")
     except Exception as error:  # noqa: BLE001 - a tree of a shape nobody foresaw must not hurt the other statements
-        message = f"not understood ({type(error).__name__})"
-        return SqlError(index, message, line, column, "sql_unsupported")
+        return failed("sql_unsupported", f"not understood ({type(error).__name__})")
     if parsed.explained or builder.statement.kind == "explain":
         builder.statement.kind = "explain"
         builder.statement.writes = []
         builder.statement.flows = [[-1, None, flow[2], False] for flow in builder.statement.flows]
-    builder.excerpts.end_statement(parsed.tokens, sql)
+    builder.excerpts.end_statement(tokens, builder.sql)
     return None
 
 
@@ -213,7 +167,5 @@ def _may_hold_code(parsed: Parsed) -> bool:
     return parsed.tokens[0].text.upper() in ("CREATE", "DO")
 
 
-def _runs_text(builder: Builder, tokens: list[Any]) -> bool:
-    return bool(tokens) and compile_dynamic(
-        builder, open_command(tokens, builder.sql, builder.dialect), builder.sql
-    )
+def _opened(builder: Builder, tokens: Tokens) -> Tokens:
+    return open_command(tokens, builder.sql, builder.dialect)

@@ -7,12 +7,10 @@ from typing import Any
 
 from sqlglot.tokenizer_core import TokenType
 
-_OPEN = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
-_CLOSE = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
-_LIST_ENDS = frozenset(
-    {TokenType.FROM, TokenType.INTO, TokenType.SEMICOLON, TokenType.UNION, TokenType.WHERE}
-)
-_LIST_HEADS = frozenset({TokenType.DISTINCT, TokenType.ALL, TokenType.PERCENT})
+from lineage.sql.reading.tokens import CLOSE, OPEN, closing, kinds
+
+_LIST_ENDS = kinds("FROM INTO SEMICOLON UNION WHERE")
+_LIST_HEADS = kinds("DISTINCT ALL PERCENT")
 
 
 class Excerpts:
@@ -82,9 +80,9 @@ def _select_list(tokens: list[Any], start: int, sql: str) -> list[tuple[int, int
     for place in range(at, len(tokens)):
         token = tokens[place]
         kind = token.token_type
-        if kind in _OPEN:
+        if kind in OPEN:
             depth += 1
-        elif kind in _CLOSE:
+        elif kind in CLOSE:
             depth -= 1
             if depth < 0:
                 break
@@ -99,7 +97,7 @@ def _select_list(tokens: list[Any], start: int, sql: str) -> list[tuple[int, int
             if kind is TokenType.ALIAS:
                 continue
         first = first or token
-        if last is None or depth or kind in _CLOSE or tokens[place - 1].token_type is not TokenType.ALIAS:
+        if last is None or depth or kind in CLOSE or tokens[place - 1].token_type is not TokenType.ALIAS:
             last = token
     if first is not None and last is not None:
         items.append((first.start, last.end, sql[first.start : last.end + 1]))
@@ -124,9 +122,9 @@ def _select_before(tokens: list[Any], at: int) -> int:
     depth = 0
     for place in range(min(at, len(tokens)) - 1, -1, -1):
         kind = tokens[place].token_type
-        if kind in _CLOSE:
+        if kind in CLOSE:
             depth += 1
-        elif kind in _OPEN:
+        elif kind in OPEN:
             depth -= 1
         elif kind is TokenType.SELECT and depth <= 0:
             return place + 1
@@ -138,7 +136,7 @@ def _after_head(tokens: list[Any], at: int) -> int:
     while at < len(tokens) - 1:
         kind, after = tokens[at].token_type, tokens[at + 1].token_type
         if kind in (TokenType.ON, TokenType.TOP) and after is TokenType.L_PAREN:
-            at = _after_brackets(tokens, at + 1)
+            at = closing(tokens, at + 1) + 1
         elif (kind is TokenType.TOP and after is TokenType.NUMBER) or kind is TokenType.WITH:
             at += 2
         elif kind in _LIST_HEADS:
@@ -146,12 +144,3 @@ def _after_head(tokens: list[Any], at: int) -> int:
         else:
             break
     return at
-
-
-def _after_brackets(tokens: list[Any], at: int) -> int:
-    depth = 0
-    for place in range(at, len(tokens)):
-        depth += (tokens[place].token_type in _OPEN) - (tokens[place].token_type in _CLOSE)
-        if depth == 0:
-            return place + 1
-    return len(tokens)

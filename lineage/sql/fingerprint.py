@@ -25,10 +25,16 @@ _FOLDS = frozenset(
 _VALUES = frozenset({"postgres", "redshift", "duckdb", "materialize", "risingwave"})
 _NUMBER = r"[0-9]*(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?(?![\w$])"
 _PUNCTUATION = ",()=<>+-*/;|%![]{}"
-# Lists of literals, and rows of them: however many there are, nothing else changes.
+# What IN compares with, an array's items, and VALUES' rows: however many there are, nothing else changes. How many
+# items a row has does, and so does how many literals a select list has.
 _ITEM = r"(?:[-+] )?(?:\?|[0-9][0-9]?|null|true|false|default)"
-_LIST = re.compile(rf"\( {_ITEM}(?: , {_ITEM})* \)", re.I)
-_ROWS = re.compile(r"\( \? \)(?: , \( \? \))+")
+_ITEMS = rf"{_ITEM}(?: , {_ITEM})*"
+# The look behind stands behind the sign: what begins with a plain sign is found faster.
+_LIST = re.compile(rf"\((?<=\bin \() {_ITEMS} \)", re.I)
+_ARRAY = re.compile(rf"\[ {_ITEMS} \]", re.I)
+_ROWS = re.compile(rf"\((?:(?<=\bvalues \()|(?<=\bin \( \()) ({_ITEMS}) \)(?: , \( {_ITEMS} \))*", re.I)
+# Before a number that means an item of the select list.
+_PLACE = re.compile(r"(?:,|\bby|\bby\s*[-+]|\b(?:distinct|all)|\bon\s*\()\s*$", re.I)
 
 
 def fingerprint(sql: str, dialect: str | None = None, *, positions: bool = False) -> bytes:
@@ -49,6 +55,11 @@ def shape_of(sql: str, dialect: str | None = None) -> str:
     return _shapes(sqlglot_name(dialect)).shape(sql)
 
 
+def strings_in(sql: str, dialect: str | None = None) -> set[str]:
+    """What stands in the text's strings, as far as it is written without escapes."""
+    return _shapes(sqlglot_name(dialect)).strings(sql)
+
+
 class _Shapes:
     """How the text of one dialect is cut."""
 
@@ -62,6 +73,7 @@ class _Shapes:
         self._dashes = name == "bigquery"  # my-project-1.data.t
         self._strings = frozenset(q for q in rules.QUOTES if isinstance(q, str) and len(q) == 1)
         self._comments = frozenset(c if isinstance(c, str) else c[0] for c in rules.COMMENTS)
+        self._openings = [c if isinstance(c, str) else c[0] for c in rules.COMMENTS]
         self._nested = bool(rules.NESTED_COMMENTS)
         alternatives = [_quoted(q, q, rules.STRING_ESCAPES) for q in self._strings]
         for given in rules.IDENTIFIERS:
@@ -90,6 +102,7 @@ class _Shapes:
         names: list[str] = []
         strings, comments = self._strings, self._comments
         nested = False
+        commented = positions and any(sign in sql for sign in self._openings)
 
         def replace(match: re.Match[str]) -> str:
             nonlocal nested
@@ -99,7 +112,8 @@ class _Shapes:
                 start = match.start()
                 if self._is_in_name(sql, start):
                     return text
-                return text if positions and len(text) < 3 and _may_be_place(sql, start) else "?"
+                place = positions and len(text) < 3 and (commented or _may_be_place(sql, start))
+                return text if place else "?"
             if first in strings:
                 return " ? "
             if first in comments or text[:2] in comments:
@@ -116,6 +130,18 @@ class _Shapes:
         for sign in _PUNCTUATION:
             text = text.replace(sign, f" {sign} ")
         return _finished(" ".join(text.split()), names)
+
+    def strings(self, sql: str) -> set[str]:
+        if any(sign in sql for sign in self._signs) and self._special.search(sql):
+            from sqlglot.errors import SqlglotError
+
+            try:
+                tokens = self._dialect.tokenize(sql)
+            except SqlglotError:
+                return set()
+            return {token.text for token in tokens if token.token_type in LITERALS}
+        found = (match.group() for match in self._marks.finditer(sql))
+        return {text[1:-1].replace(text[0] * 2, text[0]) for text in found if text[0] in self._strings}
 
     def _is_in_name(self, sql: str, start: int) -> bool:
         before = sql[start - 1] if start else " "
@@ -135,10 +161,12 @@ class _Shapes:
             return sql
         names: list[str] = []
         words: list[str] = []
+        commented = positions and any(sign in sql for sign in self._openings)
         for token in tokens:
             if token.token_type in LITERALS:
                 text = sql[token.start : token.end + 1]
-                place = positions and len(text) < 3 and text.isdigit() and _may_be_place(sql, token.start)
+                place = positions and len(text) < 3 and text.isdigit()
+                place = place and (commented or _may_be_place(sql, token.start))
                 words.append(text if place else MASK)
             elif sql[token.start] in '"`[' and token.start != token.end:
                 names.append(sql[token.start : token.end + 1])
@@ -153,17 +181,26 @@ class _Shapes:
 
 
 def _may_be_place(sql: str, start: int) -> bool:
-    """Whether a number stands where one that means an item of the select list may: after BY, or a comma."""
-    before = sql[max(start - 40, 0) : start].rstrip()
-    if before[-1:] == "," or before[-2:].lower() == "by":
-        return True
-    return not before or before[-2:] == "*/" or "--" in before or "#" in before  # a comment stands between
+    """Whether a number stands where one that means an item of the select list may. No comment is in the text."""
+    before = sql[max(start - 40, 0) : start]
+    return before.isspace() or _PLACE.search(before) is not None
 
 
 def _finished(text: str, names: list[str]) -> str:
     if "( " in text:
-        text = _ROWS.sub("( ? )", _LIST.sub("( ? )", text))
+        text = _LIST.sub("( ? )", text)
+        lower = text.lower()
+        if "values ( " in lower or "in ( ( " in lower:
+            text = _ROWS.sub(_one_row, text)
+    if "[ " in text:
+        text = _ARRAY.sub("[ ? ]", text)
     return "\0".join([text, *names]) if names else text
+
+
+def _one_row(rows: re.Match[str]) -> str:
+    """Of rows of literals the first, by its length."""
+    items = rows[1].count(" , ") + 1
+    return f"( {' , '.join(['?'] * items)} )"
 
 
 @lru_cache(maxsize=64)

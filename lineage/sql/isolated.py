@@ -18,17 +18,21 @@ import sys
 import threading
 import time
 
-from lineage.sql.budget import MEMORY_BYTES, STATEMENT_CPU_S, TEXT_S, Suspicious
 from lineage.sql.program import Program
+from lineage.sql.reading.suspicion import Suspicious
+
+# What the child process may use.
+STATEMENT_CPU_S = 10
+STATEMENT_S = 30.0  # by the clock, on a busy machine
+TEXT_S = 120.0
+MEMORY_BYTES = 2 * 1024**3
+STACK_BYTES = 512 * 1024**2
 
 _CHILDREN = 2  # at once; more texts wait
 _TRIES = 3  # of a text; after as many statements that ran over their budget all suspicious ones are refused
-_HEAD = struct.Struct(">cQ")
-_STARTED, _PROGRAM, _FULL = (
-    b"S",
-    b"P",
-    b"F",
-)  # a statement begins; the program; the same, and the child must go
+HEAD = struct.Struct(">cQ")
+# Kinds of frame: a text to compile; a statement begins; the program; the same, and the child must go.
+TEXT, STARTED, PROGRAM, FULL = b"T", b"S", b"P", b"F"
 _OVER_BUDGET = frozenset({-signal.SIGXCPU, -signal.SIGALRM, -signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT})
 _PASSED_ON = ("LD_LIBRARY_PATH",)
 
@@ -98,7 +102,7 @@ class _Pool:
         stays = False
         try:
             kind, answer = child.ask(dialect, refused, body, deadline)
-            stays = kind == _PROGRAM
+            stays = kind == PROGRAM
             return Program.from_bytes(answer)
         finally:
             if stays:
@@ -162,10 +166,10 @@ class _Child:
         head = f"{dialect} {','.join(map(str, refused))}".encode()
         statement = -1
         try:
-            self._write(_HEAD.pack(b"T", len(head)) + head + _HEAD.pack(b"T", len(body)) + body, deadline)
+            self._write(HEAD.pack(TEXT, len(head)) + head + HEAD.pack(TEXT, len(body)) + body, deadline)
             while True:
-                kind, size = _HEAD.unpack(self._read(_HEAD.size, deadline))
-                if kind != _STARTED:
+                kind, size = HEAD.unpack(self._read(HEAD.size, deadline))
+                if kind != STARTED:
                     return kind, self._read(size, deadline)
                 statement = size
         except TimeoutError:

@@ -9,16 +9,23 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import struct
 import sys
 import threading
 from typing import BinaryIO
 
-from lineage.sql.budget import MEMORY_BYTES, STACK_BYTES, STATEMENT_CPU_S, STATEMENT_S
 from lineage.sql.compile import compile_text
-from lineage.sql.isolated import refuse
+from lineage.sql.isolated import (
+    FULL,
+    HEAD,
+    MEMORY_BYTES,
+    PROGRAM,
+    STACK_BYTES,
+    STARTED,
+    STATEMENT_CPU_S,
+    STATEMENT_S,
+    refuse,
+)
 
-_HEAD = struct.Struct(">cQ")
 _KEEP_BYTES = MEMORY_BYTES // 4  # a process that was ever larger ends after its answer
 _FRAMES = 1_000_000  # of Python; the stack of C is what counts
 
@@ -54,7 +61,7 @@ def _serve(requests: int, answers: int) -> None:
             program = compile_text(_frame(stream).decode(), dialect, judge).to_bytes()
             signal.setitimer(signal.ITIMER_REAL, 0)
             large = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > _KEEP_BYTES
-            _write(answers, _HEAD.pack(b"F" if large else b"P", len(program)) + program)
+            _write(answers, HEAD.pack(FULL if large else PROGRAM, len(program)) + program)
             if large:
                 return
 
@@ -75,13 +82,13 @@ class _Judge:
         usage = resource.getrusage(resource.RUSAGE_SELF)
         _limit(resource.RLIMIT_CPU, int(usage.ru_utime + usage.ru_stime) + 1 + STATEMENT_CPU_S)
         signal.setitimer(signal.ITIMER_REAL, STATEMENT_S)
-        _write(self._answers, _HEAD.pack(b"S", number))
+        _write(self._answers, HEAD.pack(STARTED, number))
         return None
 
 
 def _frame(stream: BinaryIO) -> bytes:
-    head = stream.read(_HEAD.size)
-    return stream.read(_HEAD.unpack(head)[1]) if head else b""
+    head = stream.read(HEAD.size)
+    return stream.read(HEAD.unpack(head)[1]) if head else b""
 
 
 def _write(descriptor: int, data: bytes) -> None:

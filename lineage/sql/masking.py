@@ -11,14 +11,39 @@ from sqlglot.tokenizer_core import TokenType
 from lineage.sql.dialects import sqlglot_name
 
 MASK = "?"
-# Words before a literal that is a password, a key or a token; and a URL with a password in it.
+# What tells a password, a key or a token: a word before a literal, functions that take one by its place, texts that
+# are one by their form, and addresses with one in them.
 _CREDENTIALS = re.compile(
-    r"\b(?:pass(?:word|wd|phrase)?|pwd|identified\s+(?:\w+\s+){0,2}by|credentials?|secrets?|(?:secret|access|private|api|"
-    r"account|shared|encryption|master)[\s_]?\w*[\s_]?keys?(?:[\s_]id)?|aws_\w+|azure_\w+|\w*_?token|sas|"
-    r"authorization|bearer)\b\W{0,12}['\"$]|://[^\s/:@'\"]+:[^\s/@'\"]+@|\bsp_(?:addlogin|password)\b|"
-    r"\bpass(?:word|wd|phrase)\b[^'\"$]*['\"$=]",
+    "|".join(
+        (
+            r"\bpass\b\W{0,12}['\"$]",
+            r"(?:password|passwd|passphrase|pwd|credential|secret|token)(?:s|_string)?\b\W{0,12}['\"$]",
+            r"(?:secret|access|private|api|account|shared|encryption|master)[\s_-]?\w{0,40}[\s_-]?keys?(?:[\s_]id)?\b\W{0,12}['\"$]",
+            r"\b(?:aws_\w+|azure_\w+|sas|authorization|bearer)\b\W{0,12}['\"$]",
+            r"\bidentified\s+(?:\w+\s+){0,2}by\b",
+            r"(?:password|passwd|passphrase)\b[^'\"$]{0,200}['\"$=]",
+            r"\b(?:pwd\s*=|sp_(?:addlogin|password|addlinkedsrvlogin)\b|connect\s+\w+/)",
+            r"^\s*connect\s+to\b",
+            r"\bset\s+[\w.:\"`]*(?:key|secret|token|credential)[\w.:\"`]*\s*(?:=|\bto\b)",
+            r"\b(?:pragma|attach)\b[^;]{0,500}\bkey\b",
+            r"(?:en|de)crypt\w*\s*\([^()]*['\"$]",
+            r"\b(?:mysql|postgresql|mongodb|redis|remotesecure|remote|azureblobstorage|s3|gcs|oss|cosn)(?:cluster)?"
+            r"\s*\(\s*['\"](?:[^,()]*,){2}",
+            r"://[^\s/:@'\"]+:[^\s/@'\"]+@",
+            r"[?&;](?:\w*token|\w*key|\w*secret|sig|signature|x-amz-\w+|x-goog-\w+)=",
+            r"\beyJ[\w-]{8,}\.|\bgh[oprsu]_\w{16}|\bAKIA[0-9A-Z]{16}\b|\bxox[abprs]-|-----BEGIN [A-Z ]*PRIVATE KEY",
+        )
+    ),
     re.I,
 )
+# The words in which a value is a password though it stands in no quotes, or in those of a name.
+_BEFORE_VALUE = re.compile(
+    r"\bidentified\s+(?:\w+\s+){0,2}by\s*$|\breplace\s*$|(?:password|passwd|passphrase|pwd)\s*=?\s*$"
+    r"|\bset\s[^;]*(?:key|secret|token|credential)[\w.:]*\s*(?:=|\bto\b)\s*$|\bpragma\s[^;]*\bkey\s*=\s*$"
+    r"|^\s*connect\s[^;]*$",
+    re.I,
+)
+_ADDRESS = re.compile(r"://[^\s/@]*@")
 LITERALS = frozenset(
     {
         TokenType.STRING,
@@ -32,6 +57,7 @@ LITERALS = frozenset(
         TokenType.UNICODE_STRING,
     }
 )
+_ENDS = frozenset({TokenType.SEMICOLON, TokenType.COMMA, TokenType.R_PAREN})
 
 
 def carries_credentials(sql: str) -> bool:
@@ -39,22 +65,52 @@ def carries_credentials(sql: str) -> bool:
     return _CREDENTIALS.search(sql) is not None
 
 
-def mask_literals(sql: str, dialect: str | None) -> str | None:
-    """The text with every string and number literal replaced by `?`, comments left out.
+def without_credentials(name: str) -> str:
+    """The name of a table; one that is an address without the user, the password and the parameters in it."""
+    if "://" not in name:
+        return name
+    return _ADDRESS.sub("://", name).partition("?")[0]
 
-    None when the text cannot be read as tokens of the dialect: then nothing of it may be stored.
+
+def mask_literals(sql: str, dialect: str | None) -> str | None:
+    """The text with every string and number literal replaced by `?`, comments left out; passwords too that the
+    text writes as names are.
+
+    None when the text cannot be read as tokens of the dialect, or a word follows a string with no space between, so
+    that quotes are not where they seem to be ('O'Brien'): then nothing of it may be stored.
     """
     try:
         tokens = Dialect.get_or_raise(sqlglot_name(dialect) or None).tokenize(sql)
     except SqlglotError:
         return None
+    guarded = carries_credentials(sql)
     parts: list[str] = []
     end = -1
+    after_string = False
+    hidden = False  # the token before was a password, which goes on to the next space
     for token in tokens:
         gap = sql[end + 1 : token.start]
+        if sql[end] in "'\"" and end + 1 == token.start and after_string and sql[token.start].isalnum():
+            return None
+        after_string = token.token_type in LITERALS
         parts.append(
             " " if gap and not gap.isspace() else gap
         )  # what lies between tokens is space or comment
-        parts.append(MASK if token.token_type in LITERALS else sql[token.start : token.end + 1])
+        hides = token.token_type in LITERALS
+        if guarded and not hides:
+            hidden = hides = (hidden and not gap and token.token_type not in _ENDS) or (
+                token.token_type not in _ENDS and _is_password(sql, parts, token.start, token.end)
+            )
+        parts.append(MASK if hides else sql[token.start : token.end + 1])
         end = token.end
     return "".join(parts)
+
+
+def _is_password(sql: str, before: list[str], start: int, end: int) -> bool:
+    """Whether the word that stands there is a value after words that tell a password."""
+    if sql[start : end + 1] == "=" or not _BEFORE_VALUE.search("".join(before[-60:])):
+        return False
+    quoted = sql[start] in '"`['
+    word = re.search(r"(\w+)\s*$", "".join(before[-60:]))
+    # After the word alone, with no sign between, only what stands in quotes: it may be a column's name.
+    return quoted or word is None or not re.fullmatch(r"\w*(?:password|passwd|passphrase|pwd)", word[1], re.I)

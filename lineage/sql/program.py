@@ -17,7 +17,7 @@ import orjson
 from lineage.names import Identifier, TableName
 from lineage.sql.dialects import keys_of_names
 from lineage.sql.excerpts import Excerpts
-from lineage.sql.masking import mask_literals
+from lineage.sql.masking import mask_literals, without_credentials
 from lineage.sql.messages import without_text
 
 FORMAT = 4  # raise it when the meaning of anything below changes: cached programs are then compiled anew
@@ -38,6 +38,7 @@ POSITIONS, ALL_LITERALS = 1, 3
 COPY = ""  # in the place of an output's text: a column as it is
 
 CLAUSES = ("where", "join", "group_by", "having", "order_by", "window", "qualify", "case")
+WHERE, JOIN, GROUP_BY, HAVING, ORDER_BY, IN_WINDOW, QUALIFY, IN_CASE = range(len(CLAUSES))
 # Besides those: the columns by which DISTINCT and UNION tell rows apart. Most are outputs anyway; of those that
 # a statement has no other use for it is said that they group.
 DISTINCT = len(CLAUSES)
@@ -82,8 +83,8 @@ class StatementProgram:
     """One statement of the text.
 
     flows: [table or -1, target column names or None, scope, by position?]: what the scope's outputs go to
-    columns: [table, names]: columns that the statement's own text gives a table ends: how far `order` reaches
-    when the statement has been compiled
+    columns: [table, names]: columns that the statement's own text gives a table; None: those of the catalogue again
+    ends: how far `order` reaches when the statement has been compiled
     """
 
     kind: str
@@ -198,14 +199,15 @@ class Program:
     def without_literals(self, *, keep: bool) -> Program:
         """The same program with `?` for each literal in the outputs' texts, or, unless `keep`, without texts.
 
-        No error message quotes the text any more. Names stay, those that the text writes as strings included.
+        No error message quotes the text any more. Names stay, those that the text writes as strings included, but
+        for credentials in addresses.
         """
         scopes = [
             replace(scope, outputs=[self._masked(o, keep) for o in scope.outputs]) for scope in self.scopes
         ]
         errors = tuple(replace(e, message=without_text(e.message, e.reason)) for e in self.errors)
         body = _Body(
-            self.names,
+            [without_credentials(name) for name in self.names],
             self.tables,
             scopes,
             self.order,

@@ -15,12 +15,13 @@ from datetime import datetime
 
 from connectors.model import Statement
 from lineage.sql.compile import compile_sql
-from lineage.sql.fingerprint import fingerprint
+from lineage.sql.fingerprint import fingerprint, strings_in
 from lineage.sql.program import ALL_LITERALS, POSITIONS, Program
 
 TEXTS = 20_000  # texts of which the entry is remembered, so that the same text again costs nothing
 TEXT_SIZE = 4_000  # characters; longer ones are not remembered
 SESSIONS = 10_000  # sessions with temporary tables that are followed at once; of more the first is ended
+RETRIES = 3  # texts that are tried instead of the first of their shape, where that one cannot be read
 SCRIPT_SIZE = 1_000_000  # characters of a session's script; then it is ended, and a new one begins
 
 
@@ -85,6 +86,7 @@ class _Shape:
     literals_matter: int
     makes: frozenset[str]  # temporary tables that it makes
     mentions: frozenset[str]  # these, and every table that it names without a schema
+    retries: int  # a literal may be what is wrong with the text; so many others are to be tried
     entries: dict[tuple[str | None, str | None], Logged] = field(default_factory=dict)
 
 
@@ -151,6 +153,8 @@ class QueryLog:
         shape = self._shapes.get(print_)
         if shape is None:
             shape = self._shapes[print_] = self._read(print_, sql, dialect)
+        elif shape.retries and sql != shape.text:
+            self._retry(shape, sql, dialect)
         if shape.literals_matter:
             shape = self._find_finer(sql, dialect, shape.literals_matter)
         if len(sql) <= TEXT_SIZE:
@@ -172,10 +176,26 @@ class QueryLog:
             return self._find_finer(sql, dialect, ALL_LITERALS)
         return shape
 
-    def _read(self, print_: bytes, sql: str, dialect: str | None) -> _Shape:
+    def _retry(self, shape: _Shape, sql: str, dialect: str | None) -> None:
+        """Puts another text in the place of one that cannot be read, if that can be."""
+        other = self._read(bytes.fromhex(shape.key), sql, dialect, anew=True)
+        shape.retries -= 1
+        if other.retries:
+            return
+        shape.text, shape.program, shape.retries = other.text, other.program, 0
+        shape.literals_matter, shape.makes, shape.mentions = (
+            other.literals_matter,
+            other.makes,
+            other.mentions,
+        )
+        for entry in shape.entries.values():
+            entry.text, entry.program = other.text, other.program
+
+    def _read(self, print_: bytes, sql: str, dialect: str | None, *, anew: bool = False) -> _Shape:
         key = print_.hex()
-        kept = self._known(key, dialect)
+        kept = None if anew else self._known(key, dialect)
         program = Program.from_bytes(kept) if kept is not None else self._compile(sql, dialect)
+        unread = any(error.reason in ("sql_parse_error", "sql_budget") for error in program.errors)
         names = program.keys
         bare = {names[table[0]] for table in program.tables if table[1] < 0}
         local = program.session_tables
@@ -186,11 +206,15 @@ class QueryLog:
             program.literals_matter,
             frozenset(table for table, makes in local.items() if makes),
             frozenset(bare | local.keys()),
+            RETRIES if unread else 0,
         )
 
     def _compile(self, sql: str, dialect: str | None) -> Program:
         self.compiled += 1
-        return compile_sql(sql, dialect)
+        program = compile_sql(sql, dialect)
+        if _strings_are_names(program, sql):
+            program.literals_matter |= ALL_LITERALS
+        return program
 
     def _entry(self, shape: _Shape, database: str | None, schema: str | None, dialect: str | None) -> Logged:
         found = shape.entries.get((database, schema))
@@ -226,6 +250,13 @@ class QueryLog:
             script = self._scripts[key] = self._read(bytes.fromhex(key), ";\n".join(session.texts), dialect)
         first = session.first
         self._entry(script, first.default_database, first.default_schema, dialect).runs.add_runs(session.runs)
+
+
+def _strings_are_names(program: Program, sql: str) -> bool:
+    """Whether a string of the text is the name of a table or a column: an alias, a file after FROM, `ref('x')`."""
+    templated = "{{" in sql or "{%" in sql
+    names = {name.removeprefix('"') for name in program.names if templated or name[:1] == '"'}
+    return bool(names) and not names.isdisjoint(strings_in(sql, program.dialect))
 
 
 def _digest(*parts: str) -> bytes:

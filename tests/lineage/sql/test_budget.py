@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from lineage.sql import analyze, bind, compile_sql
-from lineage.sql.budget import STATEMENT_CPU_S
+from lineage.sql.isolated import STATEMENT_CPU_S
 
 DEEP = "select " + "(" * 1000 + "a" + ")" * 1000 + " as x from deep"
 ENDLESS = "select " + "array[" * 30 + "1" + "]" * 30 + " from endless"  # read twice at every level

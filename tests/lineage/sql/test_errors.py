@@ -147,3 +147,11 @@ def test_no_text_is_the_empty_text_and_other_values_are_what_str_makes_of_them()
 def test_a_dialect_that_is_no_text_is_unknown():
     found = analyze("select a from t", dialect=5).to_dict()
     assert (found["in_tables"], found["dialect"]["name"]) == (["t"], "generic")
+
+
+@pytest.mark.parametrize(
+    "sql", ["select a -> '$.secret[' from t", "frobnicate 'secret'", "select secret from where"]
+)
+def test_the_parsers_own_warnings_say_nothing_of_the_text(sql: str, caplog: pytest.LogCaptureFixture):
+    analyze(sql, "sqlite")
+    assert "secret" not in caplog.text

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineage.sql import compile_sql
-from lineage.sql.fingerprint import fingerprint, shape_of
+from lineage.sql.fingerprint import fingerprint, shape_of, strings_in
 
 SAME = [
     ("", "select a from t where b = 1", "select  a\nfrom t where b=22.5e3 -- x"),
@@ -23,6 +23,16 @@ SAME = [
     ("tsql", "select N'x' from t /* a */", "select N'y' from t"),
     ("duckdb", "values (1, 'a'), (2, 'b')", "values (3, 'c')"),
     ("snowflake", "select a from t where b in (1, 2)", "select a from t where b in (1, 2, 3)"),
+    (
+        "postgres",
+        "select a from t where (b, c) in ((1, 2))",
+        "select a from t where (b, c) in ((3, 4), (5, 6))",
+    ),
+    (
+        "postgres",
+        "select a from t where b = any(array[1])",
+        "select a from t where b = any(array['x', null])",
+    ),
 ]
 APART = [
     ("postgres", "select a from t1", "select a from t2"),
@@ -38,6 +48,8 @@ APART = [
     ("postgres", "select a from t where b = 1", "select a from t where b = c"),
     ("postgres", "select a from t where b = 1", "select a from t where b < 1"),
     ("oracle", "select a from t#1", "select a from t#2"),
+    ("postgres", "insert into t select (1), (2), x from s", "insert into t select (1), x from s"),
+    ("postgres", "select v.*, x from (values (1, 2)) v, s", "select v.*, x from (values (1, 2, 3)) v, s"),
 ]
 
 
@@ -50,6 +62,29 @@ def test_literals_space_comments_and_case_do_not_change_a_shape(dialect: str, on
 @pytest.mark.parametrize(("dialect", "one", "other"), APART)
 def test_names_and_signs_do(dialect: str, one: str, other: str):
     assert shape_of(one, dialect) != shape_of(other, dialect)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text"),
+    [
+        ("postgres", "select a, b from t order by {}"),
+        ("postgres", "select a, b from t order by +{}"),
+        ("postgres", "select a, b from t order by a, {}"),
+        ("postgres", "select a, b from t order by -- a comment that is longer than forty characters\n {}"),
+        ("snowflake", "select a, b from t order by // why\n {}"),
+        ("postgres", "select a, b from t group by distinct {}"),
+        ("postgres", "select distinct on ({}) a, b from t"),
+    ],
+)
+def test_places_in_the_select_list_make_a_shape_finer(dialect: str, text: str):
+    one, other = text.format(1), text.format(2)
+    assert fingerprint(one, dialect) == fingerprint(other, dialect)
+    assert fingerprint(one, dialect, positions=True) != fingerprint(other, dialect, positions=True)
+
+
+def test_strings_are_found_with_their_quotes_undone():
+    assert strings_in("select 'it''s', \"b\" from t -- 'no'", "postgres") == {"it's"}
+    assert strings_in("select $$a$$, 'b'", "postgres") == {"a", "b"}
 
 
 def test_a_shape_is_of_its_dialect():

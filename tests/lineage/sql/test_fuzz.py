@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lineage.sql import analyze
-from lineage.sql.budget import STATEMENT_CPU_S
+from lineage.sql.isolated import STATEMENT_CPU_S
 from tests.lineage.sql.seeds import SEEDS
 
 LONG = bool(os.environ.get("HEADWATER_LONG"))

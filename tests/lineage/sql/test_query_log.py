@@ -67,6 +67,7 @@ def test_statements_with_other_defaults_are_other_entries():
     ("one", "other"),
     [
         ("select a, b from t order by 1", "select a, b from t order by 2"),
+        ("select a, b from t order by 'x'", "select a, b from t order by 1"),
         ("select a, b, count(*) from t group by 1, 2", "select a, b, count(*) from t group by 1"),
         ("copy t from 's3://bucket/one'", "copy t from 's3://bucket/two'"),
         ("set search_path = 'x'; select a from t", "set search_path = 'y'; select a from t"),
@@ -152,3 +153,39 @@ def test_a_text_that_cannot_be_parsed_is_an_entry_with_its_error():
     (entry,) = fold(ran("select from where"), ran("select from where"))
     assert entry.runs.count == 2
     assert Program.from_bytes(entry.program).errors
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text"),
+    [
+        ("duckdb", "select * from '{}.parquet'"),
+        ("sqlite", "insert into '{}' select a from t"),
+        ("mysql", 'insert into m select a as "{}" from t'),
+        ("tsql", "select a '{}' from t"),
+        ("tsql", "bulk insert t from '{}'"),
+        ("postgres", "select a from {{{{ ref('{}') }}}}"),
+    ],
+)
+def test_texts_in_which_a_string_is_a_name_are_told_apart_by_it(dialect: str, text: str):
+    statements = [ran(text.format(name)) for name in ("x", "y", "x")]
+    assert [entry.runs.count for entry in fold(*statements, dialect=dialect)] == [2, 1]
+
+
+def test_a_string_that_is_a_name_is_known_to_be_one_from_an_earlier_run_too():
+    one, other = ran("select * from 'x.csv'"), ran("select * from 'y.csv'")
+    first = QueryLog("duckdb")
+    first.add(one)
+    kept = {shape.key: shape.program for shape in first._shapes.values()}
+    again = QueryLog("duckdb", known=lambda key, dialect: kept.get(key))
+    again.add(other)
+    again.add(one)
+    assert len(list(again.entries())) == 2
+
+
+def test_a_literal_that_nobody_can_read_does_not_speak_for_its_shape():
+    broken = ran("insert into m select a from t where d < now() - interval '1 day' month")
+    sound = ran("insert into m select a from t where d < now() - interval '1' month")
+    (entry,) = fold(broken, broken, sound)
+    assert entry.runs.count == 3
+    assert pairs(entry) == {("t", "m")}
+    assert entry.text == sound.sql

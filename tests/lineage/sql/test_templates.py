@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineage.sql import analyze
-from lineage.sql.templates import neutralise
+from lineage.sql.reading.templates import neutralise
 from tests.lineage.sql.reading import columns, tables
 
 

@@ -1,0 +1,1 @@
+"""Programs and a catalogue to lineage. Parses nothing."""

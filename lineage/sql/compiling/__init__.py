@@ -1,0 +1,1 @@
+"""Trees to programs: each statement's tables, scopes and flows, without a schema."""

@@ -1,0 +1,1 @@
+"""Text to trees: tokens, statements, and what stands in the way of a parser."""
