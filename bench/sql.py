@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from lineage.sql.collector import hold, release
 from lineage.sql.fingerprint import fingerprint
 
 ROUNDS = 9
+# A warning of the bare parser is no work that we compare with.
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
 PEER_ROUNDS = 3
 TPCDS = ("duckdb==1.5.5", "duckdb-extension-tpcds==1.5.5")
 PEERS = {

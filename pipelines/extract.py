@@ -19,7 +19,13 @@ from lineage.store import SnapshotHeader, SnapshotWriter, Store
 from pipelines.project import Project, ResolvedConnection, open_connector, resolve_connection
 from pipelines.project.model import ConnectionModel
 from pipelines.redaction import RedactedIngest, output_redacted
-from pipelines.stored_sql import compile_to_store, known_programs, open_query_log, text_to_store
+from pipelines.stored_sql import (
+    compile_to_store,
+    known_programs,
+    open_query_log,
+    text_to_store,
+    unknown_dialects,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -144,6 +150,10 @@ class _Extraction:
             {} if self._run.full else _state(self._store, self._name, model.renamed_from, self._window.key)
         )
         self._read(resolved, writer, state)
+        for unknown in unknown_dialects(writer.dialects):
+            self._log.warning(
+                "%s: nobody knows the SQL dialect %r; its SQL is read as generic", self._name, unknown
+            )
         if self.report.failed and model.on_error == "fail":
             first = self.report.rejects[0]
             raise RunError(

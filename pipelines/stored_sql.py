@@ -5,7 +5,7 @@ Statements that carry credentials are stored without literals whatever a connect
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
@@ -40,6 +40,13 @@ def open_query_log(store: Store, name: str, dialect: str | None, mode: str) -> Q
         partial(_encode, mode),
         lambda key, of_dialect: programs().get(logged_key(key, of_dialect, mode)),
     )
+
+
+def unknown_dialects(names: Iterable[str]) -> list[str]:
+    """Those that no parser is known for, sorted."""
+    from lineage.sql.dialects import is_known
+
+    return sorted(name for name in names if not is_known(name))
 
 
 def known_programs(store: Store, name: str) -> Mapping[str, bytes]:

@@ -112,6 +112,7 @@ class SnapshotWriter:
         self._tables: list[pa.Table] = []
         self._links: list[dict[str, Any]] = []
         self.queries: dict[str, tuple[str, str | None]] = {}
+        self.dialects: set[str] = set()  # of the SQL that was taken, as they were given
 
     def resource(self, resource: Resource) -> None:
         body = resource.model_dump_json(exclude_none=True, exclude_unset=True)
@@ -128,6 +129,8 @@ class SnapshotWriter:
         return self._link("declaration", {"from_ref": ends[0], "to_ref": ends[1]})
 
     def statement(self, statement: Statement) -> None:
+        if dialect := statement.dialect or self._dialect:
+            self.dialects.add(dialect)
         if self._seen_to_run or statement.at is not None:
             if self._log is None:
                 self._log = self._open_log()
@@ -216,6 +219,8 @@ class SnapshotWriter:
 
     def _query(self, sql: str, dialect: str | None) -> dict[str, Any]:
         dialect = dialect or self._dialect
+        if dialect:
+            self.dialects.add(dialect)
         key = _query_key(sql, dialect, self._kept)
         self.queries[key] = (sql, dialect)
         return {"query": key}

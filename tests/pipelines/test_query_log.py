@@ -1,12 +1,15 @@
 """A query log synced: usage, edges, and what of its text is stored."""
 
 import json
+import logging
 import sqlite3
 from datetime import UTC, datetime
 
 import pytest
 
 from lineage import open_store
+from pipelines.extract import RunInfo, extract_partition
+from pipelines.partitions import partitions_definition, window_of
 from pipelines.project import read_project
 from pipelines.stored_sql import known_programs
 from pipelines.sync import run_sync
@@ -92,3 +95,15 @@ def test_programs_of_a_log_are_found_again_by_the_next_run(synced):
         [entry("select total from orders where id = 99"), entries[1], entry("select id from orders")]
     )
     assert first.items() <= known_programs(again, "log").items()
+
+
+def test_a_dialect_that_nobody_knows_is_told(synced, tmp_path, caplog):
+    store = synced([entry("select total from orders", dialect="postgress"), entry("select id from orders")])
+    project = read_project(tmp_path)
+    window = window_of(partitions_definition(project.model.partitions), DAY)
+    run = RunInfo("r", datetime.now(UTC))
+    assert (
+        extract_partition(project, store, "log", window, run, logging.getLogger("test")).status == "SUCCESS"
+    )
+    assert "nobody knows the SQL dialect 'postgress'" in caplog.text
+    assert "'sqlite'" not in caplog.text

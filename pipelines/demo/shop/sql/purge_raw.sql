@@ -1,4 +1,3 @@
--- Run by hand once a year. On purpose: what a prepared statement does is not read, it is understood as a command
--- only (sql_unsupported).
-prepare purge_payments as
-delete from raw.payments where paid_at < $before;
+-- Run by hand once a year. On purpose: what a statement does that is put together at run time is not known
+-- (sql_unsupported).
+execute immediate 'delete from raw.' || target || ' where paid_at < ' || before;
