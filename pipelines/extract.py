@@ -150,10 +150,6 @@ class _Extraction:
             {} if self._run.full else _state(self._store, self._name, model.renamed_from, self._window.key)
         )
         self._read(resolved, writer, state)
-        for unknown in unknown_dialects(writer.dialects):
-            self._log.warning(
-                "%s: nobody knows the SQL dialect %r; its SQL is read as generic", self._name, unknown
-            )
         if self.report.failed and model.on_error == "fail":
             first = self.report.rejects[0]
             raise RunError(
@@ -169,6 +165,10 @@ class _Extraction:
         )
 
     def _with_programs(self, writer: SnapshotWriter, rows: pa.Table, mode: str) -> pa.Table:
+        for unknown in unknown_dialects(writer.dialects):
+            self._log.warning(
+                "%s: nobody knows the SQL dialect %r; its SQL is read as generic", self._name, unknown
+            )
         # Programs of earlier runs may hold literals: where those are not to be stored, none is used again.
         known = known_programs(self._store, self._name) if mode == "full" and writer.queries else {}
         return writer.compiled(rows, compile_to_store(mode), known)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
+from lineage.sql.credentials import carries_credentials
 from lineage.store import Store
 from lineage.store.snapshot import logged_key
 
@@ -63,8 +64,6 @@ def _compile(mode: str, sql: str, dialect: str | None) -> bytes:
 
 
 def _encode(mode: str, program: Program, sql: str) -> bytes:
-    from lineage.sql.masking import carries_credentials
-
     if mode == "none":
         program = program.without_literals(keep=False)
     elif mode == "masked" or carries_credentials(sql):
@@ -73,8 +72,10 @@ def _encode(mode: str, program: Program, sql: str) -> bytes:
 
 
 def _text(mode: str, sql: str, dialect: str | None) -> str | None:
-    from lineage.sql.masking import carries_credentials, mask_literals
-
     if mode == "none":
         return None
-    return mask_literals(sql, dialect) if mode == "masked" or carries_credentials(sql) else sql
+    if mode == "full" and not carries_credentials(sql):
+        return sql
+    from lineage.sql.masking import mask_literals
+
+    return mask_literals(sql, dialect)

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from lineage.names import Identifier, TableName
+from lineage.sql.credentials import without_credentials
 from lineage.sql.dialects import keys_of_names
-from lineage.sql.excerpts import Excerpts
-from lineage.sql.masking import mask_literals, without_credentials
 from lineage.sql.messages import without_text
+
+if TYPE_CHECKING:
+    from lineage.sql.excerpts import Excerpts
 
 FORMAT = 4  # raise it when the meaning of anything below changes: cached programs are then compiled anew
 
@@ -220,6 +222,10 @@ class Program:
     def _masked(self, output: list[Any], keep: bool) -> list[Any]:
         if output[0] == -2 or not output[2]:
             return output
+        from lineage.sql.masking import (
+            mask_literals,
+        )  # the parser takes long to load, and few programs are masked
+
         text = self.text(output[2]) if keep else None
         return [*output[:2], mask_literals(text, self.dialect) if text else None]
 

@@ -37,6 +37,11 @@ def test_everything_that_lineage_offers_loads_without_dagster_or_pipelines():
     assert not loaded_by(code) & {"dagster", "pipelines", "sqlalchemy", "httpx"}
 
 
+def test_the_store_and_a_graphs_build_load_no_parser():
+    # What is stored is compiled already: an extract that changed nothing, and a graph, need none.
+    assert "sqlglot" not in loaded_by("import lineage.store, lineage.graph.build, pipelines.stored_sql")
+
+
 def test_every_built_in_connector_loads_without_dagster_lineage_or_pipelines():
     code = (
         "from pathlib import Path\nfrom connectors.registry import connector_names, load_connector\n"

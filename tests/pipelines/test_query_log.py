@@ -98,7 +98,9 @@ def test_programs_of_a_log_are_found_again_by_the_next_run(synced):
 
 
 def test_a_dialect_that_nobody_knows_is_told(synced, tmp_path, caplog):
-    store = synced([entry("select total from orders", dialect="postgress"), entry("select id from orders")])
+    store = synced([entry("select id from orders")])
+    entries = [entry("select total from orders", dialect="postgress"), entry("select id from orders")]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(e) + "\n" for e in entries))
     project = read_project(tmp_path)
     window = window_of(partitions_definition(project.model.partitions), DAY)
     run = RunInfo("r", datetime.now(UTC))

@@ -3,7 +3,8 @@
 import pytest
 
 from lineage.sql import compile_sql
-from lineage.sql.masking import carries_credentials, mask_literals, without_credentials
+from lineage.sql.credentials import carries_credentials, without_credentials
+from lineage.sql.masking import mask_literals
 
 CARRYING = [
     "create user x identified by 'p'",
