@@ -222,9 +222,8 @@ class Program:
     def _masked(self, output: list[Any], keep: bool) -> list[Any]:
         if output[0] == -2 or not output[2]:
             return output
-        from lineage.sql.masking import (
-            mask_literals,
-        )  # the parser takes long to load, and few programs are masked
+        # The parser takes long to load, and few programs are masked.
+        from lineage.sql.masking import mask_literals
 
         text = self.text(output[2]) if keep else None
         return [*output[:2], mask_literals(text, self.dialect) if text else None]
