@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lineage.sql.credentials import carries_credentials
 from lineage.store import Store
-from lineage.store.snapshot import logged_key
+from lineage.store.rows import logged_key
 
 if TYPE_CHECKING:
     from lineage.sql import Program

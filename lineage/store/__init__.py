@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from connectors.errors import StoreError
 from lineage.store.graphs import GRAPH_FIELDS, GraphHeader, Graphs
 from lineage.store.maintenance import MaintenanceReport, maintain
-from lineage.store.snapshot import SNAPSHOT_FIELDS, SnapshotHeader, Snapshots, SnapshotWriter
+from lineage.store.rows import SNAPSHOT_FIELDS
+from lineage.store.snapshot import SnapshotHeader, Snapshots
 from lineage.store.tables import ContentTable
+from lineage.store.writer import SnapshotWriter
 
 if TYPE_CHECKING:
     from lineage.graph.traverse import LineageGraph
