@@ -100,6 +100,22 @@ def test_ordinary_text_starts_no_child():
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
 
 
+def test_a_child_of_a_large_process_stays_for_the_next_text():
+    script = """
+        from lineage.sql import analyze
+        ballast = bytearray(b"x") * (700 * 1024 * 1024)
+        deep = "select " + "(" * 1000 + "a" + ")" * 1000 + " as x from deep"
+        from lineage.sql import isolated
+        found = []
+        for _ in range(2):
+            assert not analyze(deep).errors
+            found.append([child._process.pid for child in isolated._pool._idle])
+        assert len(found[0]) == 1 and found[0] == found[1], found
+    """
+    done = _run(script)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_child_that_was_killed_between_two_texts_is_replaced(child: int):
     os.kill(child, signal.SIGKILL)
     assert analyze(DEEP).errors == ()
