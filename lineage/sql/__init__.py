@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lineage.sql.analysis import Analysis, analyze
     from lineage.sql.binding.binder import bind
-    from lineage.sql.binding.columns import StoredColumns
     from lineage.sql.binding.results import (
         Ambiguous,
         Binding,
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
         StatementBinding,
         Upstream,
     )
+    from lineage.sql.binding.stored import StoredColumns
     from lineage.sql.compile import compile_sql
     from lineage.sql.program import Program, SqlError
 
@@ -35,7 +35,7 @@ _HOMES = {
     "Program": "program",
     "SqlError": "program",
     "StatementBinding": "binding.results",
-    "StoredColumns": "binding.columns",
+    "StoredColumns": "binding.stored",
     "Upstream": "binding.results",
     "analyze": "analysis",
     "bind": "binding.binder",

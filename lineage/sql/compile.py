@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Final
 
 from sqlglot import exp
 from sqlglot.errors import ParseError
@@ -25,16 +26,16 @@ from lineage.sql.reading.parsing import is_assignment, parse_body, parse_query, 
 from lineage.sql.reading.rewrites import NAMED_BY_TEXT
 from lineage.sql.reading.suspicion import Judge, Suspicious
 from lineage.sql.reading.tokens import Tokens, column_of, words
-from lineage.sql.reading.trees import Parsed, open_command
+from lineage.sql.reading.trees import Parsed, open_command, unlink
 
 # Commands that carry no lineage, of which the parser knows the first word only.
-_PLAIN = words(
+_PLAIN: Final = words(
     "ADD ANALYZE ATTACH BEGIN CALL CHECKPOINT CLEAR CLOSE COMMENT COMMIT DEALLOCATE DECLARE DESCRIBE",
     "DETACH DISCARD ELSE END FETCH GET GRANT KILL LIST LISTEN LOCK MSCK NOTIFY OPEN OPTIMIZE PRAGMA PRINT",
     "PUT RAISE RAISERROR REFRESH REINDEX REMOVE RESET RETURN REVOKE ROLLBACK SAVEPOINT SET SHOW START",
     "THROW UNCACHE UNLOCK USE VACUUM WAITFOR",
 )
-_SHORT_TEXT = 10_000  # characters in quotes that any text may run, however short it is
+_SHORT_TEXT: Final = 10_000  # characters in quotes that any text may run, however short it is
 
 
 def compile_sql(sql: str, dialect: str | None = None) -> Program:
@@ -70,6 +71,8 @@ def compile_text(sql: str, name: str, judge: Judge) -> Program:
     errors: list[SqlError] = []
     for parsed in parse_text(sql, name, judge):
         _compile_with_bodies(builder, parsed, errors, judge, 0)
+        if not builder.scalars:  # which later statements may read
+            unlink(parsed.tree)
     if not statements:
         errors.append(SqlError(0, "the text holds no statement", 1, 1, "sql_parse_error"))
     tables = [list(numbers) for numbers in builder.tables]
@@ -146,12 +149,12 @@ def _compile_one(builder: Builder, parsed: Parsed, index: int, judge: Judge) -> 
             compile_statement(builder, tree)
     except Unsupported as error:
         return failed("sql_unsupported", str(error))
-    except ParseError as error:  # of a query that stands in the statement as a string
-        return failed("sql_parse_error", str(error))
+    except ParseError as broken:  # of a query that stands in the statement as a string
+        return failed("sql_parse_error", str(broken))
     except (RecursionError, MemoryError):
         return failed("sql_budget", judge("nested deep") or "needs more memory than a statement may have")
-    except Exception as error:  # noqa: BLE001 - a tree of a shape nobody foresaw must not hurt the other statements
-        return failed("sql_unsupported", f"not understood ({type(error).__name__})")
+    except Exception as fault:  # noqa: BLE001 - a tree of a shape nobody foresaw must not hurt the other statements
+        return failed("sql_unsupported", f"not understood ({type(fault).__name__})")
     if parsed.explained or builder.statement.kind == "explain":
         builder.statement.kind = "explain"
         builder.statement.writes = []

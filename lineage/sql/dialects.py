@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Final
 
 # Other people's names for a dialect, and the nearest relative of those that sqlglot does not have.
-_ALIASES = {
+_ALIASES: Final = {
     "ansi": "",
     "awsathena": "athena",
     "azuresynapse": "tsql",
@@ -36,13 +37,13 @@ _ALIASES = {
 }
 
 # Quotes make a name exact; an unquoted one is stored in this case.
-_STORES_LOWER = frozenset({"postgres", "redshift", "materialize", "risingwave"})
-_STORES_UPPER = frozenset({"snowflake", "oracle", "exasol", "teradata"})
+_STORES_LOWER: Final = frozenset({"postgres", "redshift", "materialize", "risingwave"})
+_STORES_UPPER: Final = frozenset({"snowflake", "oracle", "exasol", "teradata"})
 # Every name is exact.
-_EXACT = frozenset({"clickhouse"})
+_EXACT: Final = frozenset({"clickhouse"})
 
 # An alias of the select list cannot be used by its later items.
-_NO_ALIAS_REUSE = frozenset(
+_NO_ALIAS_REUSE: Final = frozenset(
     {
         "postgres",
         "mysql",
@@ -59,14 +60,14 @@ _NO_ALIAS_REUSE = frozenset(
     }
 )
 # Where the alias of the select list may stand, besides ORDER BY and QUALIFY.
-_NO_ALIAS_IN_GROUP = frozenset({"tsql", "fabric", "presto", "trino", "athena"})
-_NO_ALIAS_IN_HAVING = _NO_ALIAS_IN_GROUP | {"postgres", "materialize", "risingwave"}
-_NO_ALIAS_IN_WHERE = _NO_ALIAS_REUSE | {"spark", "spark2", "databricks", "hive", "risingwave"}
+_NO_ALIAS_IN_GROUP: Final = frozenset({"tsql", "fabric", "presto", "trino", "athena"})
+_NO_ALIAS_IN_HAVING: Final = _NO_ALIAS_IN_GROUP | {"postgres", "materialize", "risingwave"}
+_NO_ALIAS_IN_WHERE: Final = _NO_ALIAS_REUSE | {"spark", "spark2", "databricks", "hive", "risingwave"}
 # In ORDER BY an alias stands alone: within an expression a name is an input column.
-_ALIAS_ORDERS_ALONE = frozenset({"postgres", "materialize", "risingwave", "tsql", "fabric"})
-_PSEUDO_COLUMNS = frozenset({"rownum", "level", "rowid", "sysdate", "systimestamp", "user", "uid"})
+_ALIAS_ORDERS_ALONE: Final = frozenset({"postgres", "materialize", "risingwave", "tsql", "fabric"})
+_PSEUDO_COLUMNS: Final = frozenset({"rownum", "level", "rowid", "sysdate", "systimestamp", "user", "uid"})
 # Columns that systems add to every table.
-_SYSTEM_COLUMNS = frozenset(
+_SYSTEM_COLUMNS: Final = frozenset(
     {
         *_PSEUDO_COLUMNS,
         *("ctid", "oid", "tableoid", "xmin", "xmax", "cmin", "cmax"),
@@ -84,7 +85,7 @@ _SYSTEM_COLUMNS = frozenset(
     }
 )
 # A common table expression may name itself without the word RECURSIVE.
-_IMPLICIT_RECURSION = frozenset({"tsql", "fabric", "oracle", "snowflake", "teradata", "exasol", ""})
+_IMPLICIT_RECURSION: Final = frozenset({"tsql", "fabric", "oracle", "snowflake", "teradata", "exasol", ""})
 
 
 @lru_cache(maxsize=256)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import Any
+from typing import Any, Final
 
 from sqlglot.tokenizer_core import TokenType
 
 from lineage.sql.reading.tokens import CLOSE, OPEN, closing, kinds
 
-_LIST_ENDS = kinds("FROM INTO SEMICOLON UNION WHERE")
-_LIST_HEADS = kinds("DISTINCT ALL PERCENT")
+_LIST_ENDS: Final = kinds("FROM INTO SEMICOLON UNION WHERE")
+_LIST_HEADS: Final = kinds("DISTINCT ALL PERCENT")
 
 
 class Excerpts:

@@ -9,8 +9,7 @@ by position. A scope is one query block. Its `refs` are the distinct columns it 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -22,31 +21,45 @@ from lineage.sql.messages import without_text
 if TYPE_CHECKING:
     from lineage.sql.excerpts import Excerpts
 
-FORMAT = 4  # raise it when the meaning of anything below changes: cached programs are then compiled anew
+# Raise it when the meaning of anything below changes: cached programs are then compiled anew.
+FORMAT: Final = 4
 
 # Flags of a dependency: how the column stands in the expression.
-VALUE, CASE, WINDOW = 1, 2, 4
+VALUE: Final = 1
+CASE: Final = 2
+WINDOW: Final = 4
 
 # Kinds of scope, and its flags.
-SELECT, UNION = 0, 1
-ANY_QUALIFIER, RECURSIVE, BY_NAME = 1, 2, 4
+SELECT: Final = 0
+UNION: Final = 1
+ANY_QUALIFIER: Final = 1
+RECURSIVE: Final = 2
+BY_NAME: Final = 4
 
 # Kinds of source.
-TABLE, SCOPE = 0, 1
+TABLE: Final = 0
+SCOPE: Final = 1
 
 # Which literals of a text carry lineage.
-POSITIONS, ALL_LITERALS = 1, 3
+POSITIONS: Final = 1
+ALL_LITERALS: Final = 3
 
-COPY = ""  # in the place of an output's text: a column as it is
+COPY: Final = ""  # in the place of an output's text: a column as it is
 
-CLAUSES = ("where", "join", "group_by", "having", "order_by", "window", "qualify", "case")
-WHERE, JOIN, GROUP_BY, HAVING, ORDER_BY, IN_WINDOW, QUALIFY, IN_CASE = range(len(CLAUSES))
+CLAUSES: Final = ("where", "join", "group_by", "having", "order_by", "window", "qualify", "case")
+WHERE: Final = 0
+JOIN: Final = 1
+GROUP_BY: Final = 2
+HAVING: Final = 3
+ORDER_BY: Final = 4
+IN_WINDOW: Final = 5
+QUALIFY: Final = 6
+IN_CASE: Final = 7
 # Besides those: the columns by which DISTINCT and UNION tell rows apart. Most are outputs anyway; of those that
 # a statement has no other use for it is said that they group.
-DISTINCT = len(CLAUSES)
+DISTINCT: Final = 8
 
 
-@dataclass(slots=True)
 class Scope:
     """One query block.
 
@@ -58,21 +71,32 @@ class Scope:
     open_deps: what every column that is not among the outputs depends on, or None when there are no others
     """
 
-    kind: int
-    parent: int
-    sources: list[list[Any]] = field(default_factory=list)
-    outputs: list[list[Any]] = field(default_factory=list)
-    refs: list[list[int]] = field(default_factory=list)
-    clauses: list[list[Any]] = field(default_factory=list)
-    open_deps: list[int] | None = None
-    flags: int = 0
+    __slots__ = ("clauses", "flags", "kind", "open_deps", "outputs", "parent", "refs", "sources")
 
-    def to_list(self) -> list[Any]:
+    def __init__(self, kind: int, parent: int) -> None:
+        self.kind = kind
+        self.parent = parent
+        self.sources: list[list[Any]] = []
+        self.outputs: list[list[Any]] = []
+        self.refs: list[list[int]] = []
+        self.clauses: list[list[Any]] = []
+        self.open_deps: list[int] | None = None
+        self.flags = 0
+
+    @classmethod
+    def from_list(cls, values: list[Any]) -> Scope:
+        """What `to_list` gave."""
+        scope = cls(values[0], values[1])
+        scope.sources, scope.outputs, scope.refs, scope.clauses, scope.open_deps, scope.flags = values[2:]
+        return scope
+
+    def to_list(self, outputs: list[list[Any]] | None = None) -> list[Any]:
+        """Its values, with other outputs where they are given."""
         return [
             self.kind,
             self.parent,
             self.sources,
-            self.outputs,
+            self.outputs if outputs is None else outputs,
             self.refs,
             self.clauses,
             self.open_deps,
@@ -80,7 +104,6 @@ class Scope:
         ]
 
 
-@dataclass(slots=True)
 class StatementProgram:
     """One statement of the text.
 
@@ -89,12 +112,22 @@ class StatementProgram:
     ends: how far `order` reaches when the statement has been compiled
     """
 
-    kind: str
-    reads: list[int] = field(default_factory=list)
-    writes: list[int] = field(default_factory=list)
-    flows: list[list[Any]] = field(default_factory=list)
-    columns: list[list[Any]] = field(default_factory=list)
-    ends: int = 0
+    __slots__ = ("columns", "ends", "flows", "kind", "reads", "writes")
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.reads: list[int] = []
+        self.writes: list[int] = []
+        self.flows: list[list[Any]] = []
+        self.columns: list[list[Any]] = []
+        self.ends = 0
+
+    @classmethod
+    def from_list(cls, values: list[Any]) -> StatementProgram:
+        """What `to_list` gave."""
+        statement = cls(values[0])
+        statement.reads, statement.writes, statement.flows, statement.columns, statement.ends = values[1:]
+        return statement
 
     def to_list(self) -> list[Any]:
         return [self.kind, self.reads, self.writes, self.flows, self.columns, self.ends]
@@ -145,6 +178,7 @@ class Program:
         self._identifiers: dict[int, Identifier] = {}
         self._excerpts = excerpts
         self._keys: list[str] | None = None
+        self._all_tables: tuple[TableName, ...] | None = None
 
     @property
     def keys(self) -> list[str]:
@@ -153,21 +187,25 @@ class Program:
             self._keys = keys_of_names(self.names, self.dialect)
         return self._keys
 
-    @cached_property
+    @property
     def all_tables(self) -> tuple[TableName, ...]:
         """Every table by its number, those included that only a renaming mentions."""
-        names = self.names
-        return tuple(
-            TableName(
-                _identifier(names[table]),
-                _identifier(names[schema]) if schema >= 0 else None,
-                _identifier(names[database]) if database >= 0 else None,
-                _identifier(names[instance]) if instance >= 0 else None,
+        if self._all_tables is None:
+            names = self.names
+            self._all_tables = tuple(
+                [
+                    TableName(
+                        _identifier(names[table]),
+                        _identifier(names[schema]) if schema >= 0 else None,
+                        _identifier(names[database]) if database >= 0 else None,
+                        _identifier(names[instance]) if instance >= 0 else None,
+                    )
+                    for table, schema, database, instance in self.tables
+                ]
             )
-            for table, schema, database, instance in self.tables
-        )
+        return self._all_tables
 
-    @cached_property
+    @property
     def table_names(self) -> tuple[TableName, ...]:
         """The distinct tables that the text reads or writes."""
         used = dict.fromkeys(table for s in self.statements for table in (*s.reads, *s.writes))
@@ -176,7 +214,8 @@ class Program:
                 source[2] for scope in self.scopes for source in scope.sources if source[1] == TABLE
             )
         )
-        return tuple(self.all_tables[table] for table in used)
+        tables = self.all_tables
+        return tuple([tables[table] for table in used])
 
     def identifier(self, name: int | Identifier) -> Identifier:
         """A name by its number; a name that comes from the catalogue is one already."""
@@ -205,7 +244,8 @@ class Program:
         for credentials in addresses.
         """
         scopes = [
-            replace(scope, outputs=[self._masked(o, keep) for o in scope.outputs]) for scope in self.scopes
+            Scope.from_list(scope.to_list([self._masked(o, keep) for o in scope.outputs]))
+            for scope in self.scopes
         ]
         errors = tuple(replace(e, message=without_text(e.message, e.reason)) for e in self.errors)
         body = _Body(
@@ -236,7 +276,7 @@ class Program:
                 self.dialect,
                 self.names,
                 self.tables,
-                [replace(s, outputs=[self._with_texts(o) for o in s.outputs]).to_list() for s in self.scopes],
+                [s.to_list([self._with_texts(o) for o in s.outputs]) for s in self.scopes],
                 self.order,
                 [statement.to_list() for statement in self.statements],
                 [[e.statement, e.message, e.line, e.column, e.reason] for e in self.errors],
@@ -257,9 +297,9 @@ class Program:
         body = _Body(
             names,
             tables,
-            [Scope(*scope) for scope in scopes],
+            [Scope.from_list(scope) for scope in scopes],
             order,
-            [StatementProgram(*statement) for statement in statements],
+            [StatementProgram.from_list(statement) for statement in statements],
             literals_matter,
             session_tables,
         )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from lineage.names import Identifier
 from lineage.sql.binding.columns import TableColumns
 from lineage.sql.binding.lookup import Lookup
 from lineage.sql.dialects import is_system_column
 
 # What stands before a column of a row that a statement writes, and of a sequence.
-_ROWS = frozenset({"excluded", "new", "old", "inserted", "deleted", "values", "nextval", "currval"})
+_ROWS: Final = frozenset({"excluded", "new", "old", "inserted", "deleted", "values", "nextval", "currval"})
 
 
 def note_absent(lookup: Lookup, number: int, names: list[int]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import cached_property
 
 from lineage.names import TableName
 from lineage.sql.program import Program
@@ -24,6 +23,7 @@ class Catalogue:
         self._known = known
         self._unordered = unordered
         self._defined: dict[Key, list[str]] = {}
+        self._numbers: dict[Key, list[int]] = {}  # of the tables, made when first asked for
 
     def columns(self, table: int) -> Sequence[str] | None:
         """The columns' names as they are stored, in order; None where they are not known."""
@@ -46,15 +46,14 @@ class Catalogue:
             self._defined.pop(key, None)
         else:
             self._defined[key] = names
-        return self._tables_by_key[key]
+        return self._tables_by_key()[key]
 
     def _key(self, table: int) -> Key:
         keys = self._program.keys
         return tuple([keys[name] for name in self._program.tables[table] if name >= 0])
 
-    @cached_property
     def _tables_by_key(self) -> dict[Key, list[int]]:
-        out: dict[Key, list[int]] = {}
-        for table in range(len(self._program.tables)):
-            out.setdefault(self._key(table), []).append(table)
-        return out
+        if not self._numbers:
+            for table in range(len(self._program.tables)):
+                self._numbers.setdefault(self._key(table), []).append(table)
+        return self._numbers

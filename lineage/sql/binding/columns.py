@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final
 
 from lineage.names import Identifier, stored
-from lineage.sql.dialects import columns_by_key, columns_fold, key_of
+from lineage.sql.binding.stored import StoredColumns, index_of
+from lineage.sql.dialects import columns_fold, key_of
 from lineage.sql.program import VALUE
 
-_QUOTES = ('"', "'")  # PIVOT names a column after a literal: 'jan', quotes included
+_QUOTES: Final = ('"', "'")  # PIVOT names a column after a literal: 'jan', quotes included
 Spelled = int | Identifier  # a name's number in the program, or a name from the catalogue
 Ups = dict[int, int]  # column number -> the flags of all the ways it is used
-STAR = Identifier("*")
+STAR: Final = Identifier("*")
 
 
 class Computed(Ups):
@@ -41,7 +42,7 @@ class Twin(Ups):
 
 
 # Several unknown tables behind one name: told apart by identity, never merged into other dependencies.
-AMBIGUOUS: Ups = {-1: 0}
+AMBIGUOUS: Final[Ups] = {-1: 0}
 
 
 class Registry:
@@ -63,30 +64,6 @@ class Registry:
     def alone(self, table: int) -> dict[str, Ups]:
         """By key the columns of a table that were met so, each as what depends on it alone."""
         return self._alone.setdefault(table, {})
-
-
-Index = tuple[
-    dict[str, str], dict[str, list[str]]
-]  # stored names by key; by folded name those that only case tells
-
-
-def _index(names: Sequence[str], dialect: str) -> Index:
-    twins: dict[str, list[str]] = {}
-    if len(set(map(str.lower, names))) < len(names):
-        for name in names:
-            twins.setdefault(name.lower(), []).append(name)
-    return columns_by_key(names, dialect), {key: named for key, named in twins.items() if len(named) > 1}
-
-
-class StoredColumns(tuple[str, ...]):
-    """A table's columns for a catalogue to which many programs are bound: how they are found is worked out once."""
-
-    def keyed(self, dialect: str) -> Index:
-        """The names by the keys that find them, in a dialect."""
-        known: dict[str, Index] = self.__dict__.setdefault("known", {})
-        if dialect not in known:
-            known[dialect] = _index(self, dialect)
-        return known[dialect]
 
 
 class TableColumns:
@@ -145,7 +122,7 @@ class TableColumns:
     def _by_key(self) -> dict[str, str]:
         if self._stored is None:
             names, dialect = self._names, self._dialect
-            found = names.keyed(dialect) if isinstance(names, StoredColumns) else _index(names, dialect)
+            found = names.keyed(dialect) if isinstance(names, StoredColumns) else index_of(names, dialect)
             self._stored, self._twins = found
         return self._stored
 
@@ -279,10 +256,16 @@ class ScopeColumns:
         return set[int]().union(*[star.tables() for star in self.stars])
 
 
-class Source(NamedTuple):
-    """A source of a scope, as bound: under which key, and what columns it offers."""
+class Source:
+    """A source of a scope, as bound: under which key, and what columns it offers.
 
-    key: str
-    columns: Any
-    table: int  # its number when it is a real table, else -1
-    using: Any
+    `table` is its number when it is a real table, else -1.
+    """
+
+    __slots__ = ("columns", "key", "table", "using")
+
+    def __init__(self, key: str, columns: Any, table: int, using: Any) -> None:
+        self.key = key
+        self.columns = columns
+        self.table = table
+        self.using = using

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from typing import Any, NamedTuple
+from typing import Any, Final
 
 from lineage.names import Identifier
 from lineage.sql.binding.catalogue import Catalogue
@@ -23,17 +23,23 @@ from lineage.sql.dialects import is_system_column, names_rows
 from lineage.sql.program import ANY_QUALIFIER, RECURSIVE, TABLE, VALUE, Program
 
 # Here `a.b` is never the field b of a column a.
-_NO_FIELDS = frozenset(
+_NO_FIELDS: Final = frozenset(
     {"postgres", "mysql", "tsql", "fabric", "oracle", "sqlite", "redshift", "teradata", "exasol"}
 )
 
 
-class UnknownTables(NamedTuple):
-    """The sources of a scope that has tables only of which the catalogue knows nothing."""
+class UnknownTables:
+    """The sources of a scope that has tables only of which the catalogue knows nothing.
 
-    tables: frozenset[int]
-    only: int | None  # the table where there is one
-    rows: dict[str, Source]  # those whose name may stand for a row of them
+    `only` is the table where there is one; `rows` are those whose name may stand for a row of them.
+    """
+
+    __slots__ = ("only", "rows", "tables")
+
+    def __init__(self, tables: frozenset[int], only: int | None, rows: dict[str, Source]) -> None:
+        self.tables = tables
+        self.only = only
+        self.rows = rows
 
 
 class Lookup:
@@ -215,7 +221,7 @@ class Lookup:
                 if using is False:
                     continue
                 merged = merged or using is True or any(self.keys[n] == key for n in using)
-            if columns.__class__ is TableColumns:
+            if type(columns) is TableColumns:
                 if not columns.known:
                     possible.append(source)
                 elif (known := columns.find_known(key, name)) is not None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from lineage.sql.binding.absent import note_absent
 from lineage.sql.binding.columns import OpenStar, TableColumns, Ups
 from lineage.sql.binding.combine import add
 from lineage.sql.binding.lookup import Lookup
 from lineage.sql.program import COPY, VALUE, Scope
 
-_MANY_COLUMNS = 200  # of one expression: fewer are not worth counting
+_MANY_COLUMNS: Final = 200  # of one expression: fewer are not worth counting
 
 
 class Refs:

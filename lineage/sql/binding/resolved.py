@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Final
 
 from lineage.names import Identifier, TableName
 from lineage.sql.binding.columns import STAR, OpenStar, Spelled, Ups
@@ -13,18 +12,21 @@ from lineage.sql.binding.results import Ambiguous, Flow, Indirect, Missing, Outp
 from lineage.sql.binding.scopes import ScopeBinder
 from lineage.sql.program import CLAUSES, DISTINCT, SCOPE, Scope, StatementProgram
 
-_WAYS: tuple[tuple[str, ...], ...] = (
+_WAYS: Final[tuple[tuple[str, ...], ...]] = (
     (), (), ("case",), ("case",), ("window",), ("window",), ("case", "window"), ("case", "window")
 )  # fmt: skip
 
 
-class BoundFlow(NamedTuple):
+class BoundFlow:
     """A flow of the program. `names` are those of the columns that its outputs fill, where places tell them."""
 
-    table: int
-    listed: bool
-    scope: int
-    names: Sequence[Spelled] | None
+    __slots__ = ("listed", "names", "scope", "table")
+
+    def __init__(self, table: int, listed: bool, scope: int, names: Sequence[Spelled] | None) -> None:
+        self.table = table
+        self.listed = listed
+        self.scope = scope
+        self.names = names
 
 
 def named_items(
@@ -51,6 +53,7 @@ class ResolvedStatement:
         self._statement = statement
         self._flows = flows
         self._absent = absent
+        self._scopes_of_flows: list[list[int]] = []
 
     def reads(self) -> tuple[TableName, ...]:
         return tuple([self._tables[number] for number in self._statement.reads])
@@ -66,8 +69,12 @@ class ResolvedStatement:
         tables = self._tables
         return tuple(
             [
-                Flow(tables[table] if table >= 0 else None, self._outputs(scope, names), listed)
-                for table, listed, scope, names in self._flows
+                Flow(
+                    tables[one.table] if one.table >= 0 else None,
+                    self._outputs(one.scope, one.names),
+                    one.listed,
+                )
+                for one in self._flows
             ]
         )
 
@@ -102,7 +109,7 @@ class ResolvedStatement:
     def indirect(self, flows: tuple[Flow, ...]) -> tuple[Indirect, ...]:
         columns, tables, identifier = self._binder.registry.columns, self._tables, self._program.identifier
         out: list[Indirect] = []
-        for flow, bound, numbers in zip(flows, self._flows, self._reached, strict=True):
+        for flow, bound, numbers in zip(flows, self._flows, self._reached(), strict=True):
             seen: set[tuple[int, int]] = set()  # numbers, because names are slow to compare
             distinct: list[Ups] = []
             for number in numbers:
@@ -143,7 +150,7 @@ class ResolvedStatement:
 
     def ambiguous(self) -> tuple[Ambiguous, ...]:
         found: dict[tuple[int, frozenset[int]], None] = {}
-        for number in self._all_reached:
+        for number in self._all_reached():
             for name, candidates in self._binder.ambiguous[number].values():
                 found[name, candidates] = None
         identifier, tables = self._program.identifier, self._tables
@@ -156,19 +163,20 @@ class ResolvedStatement:
 
     def missing(self) -> tuple[Missing, ...]:
         out: dict[Missing, None] = {}
-        for number in self._all_reached:
+        for number in self._all_reached():
             for tables, column in self._binder.missing[number].values():
                 out[Missing(tuple([self._tables[table] for table in tables]), column)] = None
         out.update(dict.fromkeys(self._absent))
         return tuple(out)
 
-    @cached_property
     def _reached(self) -> list[list[int]]:
-        return [self._reachable(flow.scope) for flow in self._flows]
+        """Of each flow the scopes that its rows pass through; worked out once."""
+        if len(self._scopes_of_flows) < len(self._flows):
+            self._scopes_of_flows = [self._reachable(flow.scope) for flow in self._flows]
+        return self._scopes_of_flows
 
-    @cached_property
     def _all_reached(self) -> list[int]:
-        return list(dict.fromkeys([number for numbers in self._reached for number in numbers]))
+        return list(dict.fromkeys([number for numbers in self._reached() for number in numbers]))
 
     def _reachable(self, scope: int) -> list[int]:
         """The scopes that a flow's rows pass through, those of tables of this text included."""

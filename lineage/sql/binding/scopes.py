@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from lineage.sql.binding.catalogue import Catalogue
 from lineage.sql.binding.clauses import columns_at, compared_columns
@@ -15,8 +15,8 @@ from lineage.sql.binding.stars import expand
 from lineage.sql.dialects import clauses_with_aliases, prefers_aliases, reuses_aliases
 from lineage.sql.program import BY_NAME, CLAUSES, COPY, ORDER_BY, RECURSIVE, UNION, VALUE, Program, Scope
 
-_MAX_ROUNDS = 12  # of a recursive query, until nothing new comes
-_ORDER = frozenset([ORDER_BY])
+_MAX_ROUNDS: Final = 12  # of a recursive query, until nothing new comes
+_ORDER: Final = frozenset([ORDER_BY])
 
 
 class _Rules(NamedTuple):

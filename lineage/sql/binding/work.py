@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from lineage.sql.binding.columns import OpenStar
 
 # Steps of a statement: some tenths of a microsecond each. 300,000 outputs and what they depend on come to as many.
-MAX_WORK = 1_000_000
-_FEW = 20  # outputs, of which it is not looked up what each depends on
-_PER_COLUMN = 3  # steps that a column costs now and when it is shown
+MAX_WORK: Final = 1_000_000
+_FEW: Final = 20  # outputs, of which it is not looked up what each depends on
+_PER_COLUMN: Final = 3  # steps that a column costs now and when it is shown
 
 
 class TooMuchWork(Exception):

@@ -13,6 +13,7 @@ from lineage.sql.program import ALL_LITERALS, TABLE, Scope, StatementProgram
 from lineage.sql.reading.bodies import Body
 from lineage.sql.reading.commands import Name
 
+Args = dict[str, Any]  # of a node, as the parser holds them
 Ctes = dict[str, tuple[int, list[int] | None]]  # key -> scope, column aliases
 
 
@@ -76,8 +77,8 @@ class Builder:
     def ident(self, node: Any) -> int:
         """The number of an Identifier node (or of a node that stands in its place)."""
         if type(node) is exp.Identifier:
-            args = node.args
-            text = args["this"]
+            args: Args = node.args
+            text: str = args["this"]
             if not args.get("quoted"):
                 number = self.names.get(text)
                 return self.name(text) if number is None else number
@@ -168,34 +169,34 @@ class Frame:
         self.windows: dict[str, exp.Expr] = {}
         self.aliases: set[str] = set()
         self.anchor: Any = None  # an identifier of the expression that was collected last
-        self._refs: dict[tuple[Any, ...] | str, int] = {}  # of bare columns by their name alone
+        self._refs: dict[Any, int] = {}  # by their names; of bare columns by the name alone
 
     def ref(self, column: Any) -> int:
         """The number of a reference, given its Column node."""
-        args = column.args
-        this = args["this"].args
-        own = key = '"' + this["this"] if this.get("quoted") else this["this"]
-        if "table" in args:
-            qualifier = args["table"]
-            if qualifier is not None:
-                if args.get("db") is not None:
-                    return self.ref_names([self.builder.ident(part) for part in column_parts(column)])
-                table = qualifier.args
-                key = ('"' + table["this"] if table.get("quoted") else table["this"], own)
-        number = self._refs.get(key)
+        args: Args = column.args
+        own = _spelled(args["this"])
+        qualifier = args.get("table")
+        if qualifier is None:
+            number = self._refs.get(own)
+            return self._add_ref(own, [self.builder.encoded(own)]) if number is None else number
+        if args.get("db") is not None:
+            return self.ref_names([self.builder.ident(part) for part in column_parts(column)])
+        table = _spelled(qualifier)
+        number = self._refs.get((table, own))
         if number is None:
-            number = self._refs[key] = len(self.scope.refs)
-            encoded = self.builder.encoded
-            self.scope.refs.append([encoded(own)] if key is own else [encoded(part) for part in key])
+            names = [self.builder.encoded(table), self.builder.encoded(own)]
+            return self._add_ref((table, own), names)
         return number
 
     def ref_names(self, names: list[int]) -> int:
         """The same, given the names' numbers."""
         key = tuple(names)
         number = self._refs.get(key)
-        if number is None:
-            number = self._refs[key] = len(self.scope.refs)
-            self.scope.refs.append(list(names))
+        return self._add_ref(key, list(names)) if number is None else number
+
+    def _add_ref(self, key: Any, names: list[int]) -> int:
+        number = self._refs[key] = len(self.scope.refs)
+        self.scope.refs.append(names)
         return number
 
     def subquery(self, node: exp.Expr) -> int:
@@ -219,9 +220,16 @@ class Frame:
         return self.builder.close(self.number)
 
 
+def _spelled(identifier: Any) -> str:
+    """An Identifier as programs hold it."""
+    args: Args = identifier.args
+    text: str = args["this"]
+    return '"' + text if args.get("quoted") else text
+
+
 def column_parts(node: Any) -> list[Any]:
     """The identifiers of a column, outermost first."""
-    args = node.args
+    args: Args = node.args
     parts = [args["this"]]
     table = args.get("table")
     if table:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from lineage.sql.compiling.builder import Builder, Frame
+from lineage.sql.compiling.builder import Args, Builder, Frame
 from lineage.sql.compiling.expressions import output
 from lineage.sql.compiling.outputs import add_output_into
 from lineage.sql.compiling.sources import add_clause, add_join, add_source
@@ -105,7 +105,7 @@ def _values(right: Any, count: int) -> list[Any]:
 
 def compile_update(builder: Builder, node: Any) -> None:
     builder.statement.kind = "update"
-    args = node.args
+    args: Args = node.args
     ctes = own_ctes(builder, node)
     frame = Frame(builder, SELECT, -1, ctes)
     from_ = args.get("from_")
@@ -131,7 +131,7 @@ def _forget_read(builder: Builder, parts: list[Name]) -> None:
 
 def compile_delete(builder: Builder, node: Any) -> None:
     builder.statement.kind = "delete"
-    args = node.args
+    args: Args = node.args
     ctes = own_ctes(builder, node)
     frame = Frame(builder, SELECT, -1, ctes)
     targets = args.get("tables") or []
@@ -167,7 +167,7 @@ def compile_delete(builder: Builder, node: Any) -> None:
 
 def compile_merge(builder: Builder, node: Any) -> None:
     builder.statement.kind = "merge"
-    args = node.args
+    args: Args = node.args
     ctes = own_ctes(builder, node)
     whens = args["whens"].args["expressions"] if args.get("whens") is not None else []
     for when in whens or [None]:

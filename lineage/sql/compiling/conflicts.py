@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlglot import exp
 
@@ -13,7 +13,7 @@ from lineage.sql.compiling.targets import flow_into
 from lineage.sql.program import SCOPE, SELECT, WHERE
 from lineage.sql.reading.commands import Name
 
-_PROPOSED = "excluded"
+_PROPOSED: Final = "excluded"
 
 
 def add_conflict(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlglot import exp
 
 from lineage.sql.compiling.builder import Builder
 
-LONGEST = 1_000_000  # characters of a constant: variables put together double quickly
+LONGEST: Final = 1_000_000  # characters of a constant: variables put together double quickly
 
 
 def remember(builder: Builder, name: str, value: str | None) -> None:

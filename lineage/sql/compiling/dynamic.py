@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
@@ -14,10 +14,10 @@ from lineage.sql.reading.bodies import Body, body_of, joined, quoted_code
 from lineage.sql.reading.procedural import assigned_at
 from lineage.sql.reading.tokens import TEXTS, word
 
-_RUN_TIME = "runs a statement that is put together at run time: what it reads and writes is not known"
-_SIGNS = frozenset({TokenType.DPIPE, TokenType.PLUS})
-_MARKS = frozenset({TokenType.COLON, TokenType.PARAMETER, TokenType.DOLLAR})
-_ENDS = frozenset({"INTO", "USING", "AS", "BULK", "RETURNING"})
+_RUN_TIME: Final = "runs a statement that is put together at run time: what it reads and writes is not known"
+_SIGNS: Final = frozenset({TokenType.DPIPE, TokenType.PLUS})
+_MARKS: Final = frozenset({TokenType.COLON, TokenType.PARAMETER, TokenType.DOLLAR})
+_ENDS: Final = frozenset({"INTO", "USING", "AS", "BULK", "RETURNING"})
 
 
 def compile_quoted(builder: Builder, tokens: list[Any]) -> bool:

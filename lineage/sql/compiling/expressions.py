@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlglot import exp
 
-from lineage.sql.compiling.builder import Frame, column_parts
+from lineage.sql.compiling.builder import Args, Frame, column_parts
 from lineage.sql.program import CASE, COPY, VALUE, WINDOW
 
-_ATOMS = frozenset({str, bool, int, float, type(None)})
-_SKIP, _COLUMN, _QUERY, _SPECIAL = 1, 2, 3, 4
+_ATOMS: Final = frozenset({str, bool, int, float, type(None)})
+_SKIP: Final = 1
+_COLUMN: Final = 2
+_QUERY: Final = 3
+_SPECIAL: Final = 4
 
 _Special = Any  # a function (frame, node, flags, stack, deps, bound) -> None
 
@@ -24,21 +27,23 @@ def collect(
     plain = not bound and not frame.builder.odd_names
     while stack:
         node, how = stack.pop()
-        kind = dispatch.get(node.__class__)
+        kind = dispatch.get(type(node))
         if kind is None:
-            for value in node.args.values():
-                cls = value.__class__
+            args: Args = node.args
+            for value in args.values():
+                cls = type(value)
                 if cls in skipped:
                     continue
                 if cls is list:
-                    for item in value:
-                        if item.__class__ is column:
+                    items: list[Any] = value
+                    for item in items:
+                        if type(item) is column:
                             _column(frame, item, how, deps, bound)
-                        elif item.__class__ not in skipped:
+                        elif type(item) not in skipped:
                             stack.append((item, how))
                 elif cls is column:
                     name = value.args["this"]
-                    if plain and name.__class__ is identifier:
+                    if plain and type(name) is identifier:
                         frame.anchor = name
                         deps += (how, ref(value))
                     else:
@@ -55,9 +60,9 @@ def collect(
 
 def _push(stack: list[tuple[Any, int]], values: Any, how: int) -> None:
     for value in values:
-        if value.__class__ is list:
-            stack.extend((item, how) for item in value if item.__class__ not in _SKIPPED)
-        elif value.__class__ not in _SKIPPED:
+        if type(value) is list:
+            stack.extend((item, how) for item in value if type(item) not in _SKIPPED)
+        elif type(value) not in _SKIPPED:
             stack.append((value, how))
 
 
@@ -101,15 +106,15 @@ def distinct(deps: list[int]) -> list[int]:
 def _column(frame: Frame, node: Any, how: int, deps: list[int], bound: frozenset[str]) -> None:
     this = node.args["this"]
     builder = frame.builder
-    if this.__class__ is exp.Identifier:
+    if type(this) is exp.Identifier:
         frame.anchor = this
         if (bound or builder.odd_names) and _is_no_column(frame, node, how, deps, bound):
             return
         deps += (how, frame.ref(node))
-    elif this.__class__ is exp.Star:
+    elif type(this) is exp.Star:
         names = [builder.ident(part) for part in column_parts(node)[:-1]]
         deps += (how, frame.ref_names([*names, builder.name("*")]))
-    elif this.__class__ not in _ATOMS:
+    elif type(this) not in _ATOMS:
         collect(frame, this, how, deps, bound)
 
 
@@ -136,7 +141,7 @@ def _deciding(how: int) -> int:
 def _case(
     frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]
 ) -> None:
-    args = node.args
+    args: Args = node.args
     condition = _deciding(how)
     rest = []
     for branch in args.get("ifs") or ():
@@ -148,7 +153,7 @@ def _case(
 
 
 def _if(frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]) -> None:
-    args = node.args
+    args: Args = node.args
     for value, flags in (
         (args.get("false"), how),
         (args.get("true"), how),
@@ -195,7 +200,7 @@ def _filter(
 def _window(
     frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]
 ) -> None:
-    args = node.args
+    args: Args = node.args
     over = WINDOW if how == VALUE else how
     if args.get("over") == "KEEP":  # Oracle: the first or last rows of an order, within an aggregate
         over = how
@@ -222,7 +227,7 @@ def _comprehension(
     frame: Frame, node: Any, how: int, stack: list[Any], deps: list[int], bound: frozenset[str]
 ) -> None:
     """`[f(y) for y in list if g(y)]`: y is none of a column."""
-    args = node.args
+    args: Args = node.args
     collect(frame, args["iterator"], how, deps, bound)
     names = frozenset(frame.builder.key_of_node(args[n]) for n in ("expression", "position") if args.get(n))
     for part in ("this", "condition"):
@@ -289,7 +294,7 @@ def _star(
             deps += (how, frame.ref_names([alias, frame.builder.name("*")]))
 
 
-_SPECIALS: dict[type, _Special] = {
+_SPECIALS: Final[dict[type, _Special]] = {
     exp.Case: _case,
     exp.If: _if,
     exp.Nvl2: _if,
@@ -308,7 +313,7 @@ _SPECIALS: dict[type, _Special] = {
     exp.Anonymous: _anonymous,
     exp.Star: _star,
 }
-_DISPATCH: dict[type, int] = {
+_DISPATCH: Final[dict[type, int]] = {
     exp.Column: _COLUMN,
     **dict.fromkeys(
         (
@@ -331,4 +336,4 @@ _DISPATCH: dict[type, int] = {
     **dict.fromkeys((exp.Select, exp.Subquery, exp.Union, exp.Except, exp.Intersect), _QUERY),
     **dict.fromkeys(_SPECIALS, _SPECIAL),
 }
-_SKIPPED = _ATOMS | {cls for cls, kind in _DISPATCH.items() if kind == _SKIP}
+_SKIPPED: Final = _ATOMS | {cls for cls, kind in _DISPATCH.items() if kind == _SKIP}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlglot import exp
 
@@ -12,14 +12,14 @@ from lineage.sql.reading.commands import Name
 from lineage.sql.reading.tokens import words
 
 # DuckDB reads any text that stands there as a path.
-_DUCKDB = words(
+_DUCKDB: Final = words(
     "READ_PARQUET PARQUET_SCAN READ_CSV READ_CSV_AUTO READ_JSON READ_JSON_AUTO READ_NDJSON READ_NDJSON_AUTO ",
     "READ_JSON_OBJECTS READ_TEXT READ_BLOB READ_XLSX SNIFF_CSV DELTA_SCAN ICEBERG_SCAN",
 )
 # Others', of which the first text is the path: ClickHouse, Databricks.
-_OTHERS = words("READ_FILES CLOUD_FILES S3 S3CLUSTER GCS URL URLCLUSTER FILE HDFS")
-_FORMATS = words("PARQUET CSV JSON ORC AVRO TEXT DELTA ICEBERG BINARYFILE XML HUDI")
-_SPARK = frozenset({"spark", "spark2", "databricks", ""})
+_OTHERS: Final = words("READ_FILES CLOUD_FILES S3 S3CLUSTER GCS URL URLCLUSTER FILE HDFS")
+_FORMATS: Final = words("PARQUET CSV JSON ORC AVRO TEXT DELTA ICEBERG BINARYFILE XML HUDI")
+_SPARK: Final = frozenset({"spark", "spark2", "databricks", ""})
 
 
 def paths_read(builder: Builder, call: Any) -> list[str]:

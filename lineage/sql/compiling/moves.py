@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlglot import exp
 
@@ -137,7 +137,7 @@ def compile_copy(builder: Builder, node: Any) -> None:
             _read_file(builder, source)
 
 
-_HAS_LOCAL_PATHS = frozenset({"duckdb"})  # what stands in quotes in COPY is a file, wherever it lies
+_HAS_LOCAL_PATHS: Final = frozenset({"duckdb"})  # what stands in quotes in COPY is a file, wherever it lies
 
 
 def _path(builder: Builder, node: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from lineage.sql.compiling.builder import Builder, Ctes, Frame
+from lineage.sql.compiling.builder import Args, Builder, Ctes, Frame
 from lineage.sql.compiling.expressions import collect, dependencies, distinct, output
 from lineage.sql.program import ANY_QUALIFIER, GROUP_BY, IN_CASE, ORDER_BY, SCOPE, SELECT, VALUE, WHERE
 
@@ -47,7 +47,7 @@ def _used_names(frame: Frame, deps: list[int]) -> list[int]:
 
 
 def _pivot(frame: Frame, pivot: Any) -> None:
-    args = pivot.args
+    args: Args = pivot.args
     builder = frame.builder
     aggregates = [dependencies(frame, item) for item in args.get("expressions") or args.get("using") or ()]
     chosen: list[int] = []
@@ -76,7 +76,7 @@ def _pivot(frame: Frame, pivot: Any) -> None:
 
 def _unpivot(frame: Frame, pivot: Any) -> None:
     """The value columns depend on the columns listed, place by place; the name column on all of them."""
-    args = pivot.args
+    args: Args = pivot.args
     builder = frame.builder
     values: list[Any] = []
     for item in args.get("expressions") or ():
@@ -120,7 +120,7 @@ def compile_pivot_statement(builder: Builder, node: Any, parent: int, ctes: Ctes
     """DuckDB's `PIVOT t ON m USING sum(v)` and `UNPIVOT t ON a, b INTO NAME n VALUE v`, queries of their own."""
     frame = Frame(builder, SELECT, parent, ctes)
     builder.let_literals_matter()
-    args = node.args
+    args: Args = node.args
     builder.add_source(frame, args["this"])
     listed = args.get("expressions") or []
     into = args.get("into")
@@ -144,7 +144,7 @@ def compile_pivot_statement(builder: Builder, node: Any, parent: int, ctes: Ctes
 def add_match_recognize(frame: Frame, node: Any, source: Any) -> None:
     """Add a source with its MATCH_RECOGNIZE: partition columns and measures, all others with ALL ROWS."""
     builder = frame.builder
-    args = node.args
+    args: Args = node.args
     inner = Frame(builder, SELECT, frame.number, frame.ctes)
     inner.scope.flags |= ANY_QUALIFIER
     builder.add_source(inner, source)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlglot import exp
 
@@ -11,7 +11,7 @@ from lineage.sql.compiling.expressions import collect, distinct
 from lineage.sql.dialects import alias_orders_alone
 from lineage.sql.program import ALL_LITERALS, ORDER_BY, POSITIONS, VALUE
 
-_GROUPINGS = frozenset({exp.GroupingSets, exp.Rollup, exp.Cube, exp.Tuple, exp.Paren})
+_GROUPINGS: Final = frozenset({exp.GroupingSets, exp.Rollup, exp.Cube, exp.Tuple, exp.Paren})
 
 
 def clause_items(part: Any) -> list[Any]:

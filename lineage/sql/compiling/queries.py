@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlglot import exp
 
-from lineage.sql.compiling.builder import Builder, Ctes, Frame
+from lineage.sql.compiling.builder import Args, Builder, Ctes, Frame
 from lineage.sql.compiling.expressions import collect, distinct
 from lineage.sql.compiling.pivots import add_match_recognize, compile_pivot_statement
 from lineage.sql.compiling.positions import add_positional, clause_items, plain_places
@@ -29,9 +29,9 @@ from lineage.sql.program import (
     WHERE,
 )
 
-SET_OPERATIONS = frozenset({exp.Union, exp.Except, exp.Intersect})
-_CHANGES = frozenset({exp.Insert, exp.Update, exp.Delete, exp.Merge})
-_CLAUSES = (
+SET_OPERATIONS: Final = frozenset({exp.Union, exp.Except, exp.Intersect})
+_CHANGES: Final = frozenset({exp.Insert, exp.Update, exp.Delete, exp.Merge})
+_CLAUSES: Final = (
     ("prewhere", WHERE),
     ("where", WHERE),
     ("connect", WHERE),
@@ -95,7 +95,7 @@ def add_ctes(builder: Builder, with_: Any, parent: int, ctes: Ctes) -> Ctes:
 
 def _compile_select(builder: Builder, node: Any, parent: int, ctes: Ctes) -> int:
     frame = Frame(builder, SELECT, parent, ctes)
-    args = node.args
+    args: Args = node.args
     from_ = args.get("from_")
     match = args.get("match")
     if match is not None and from_ is not None:
@@ -121,7 +121,7 @@ def _compile_select(builder: Builder, node: Any, parent: int, ctes: Ctes) -> int
     return frame.close()
 
 
-def _add_clauses(frame: Frame, args: Any) -> None:
+def _add_clauses(frame: Frame, args: Args) -> None:
     clauses = frame.scope.clauses
     distinct = args.get("distinct")
     if distinct is not None:

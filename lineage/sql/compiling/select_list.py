@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from lineage.sql.compiling.builder import Builder, Frame, column_parts
+from lineage.sql.compiling.builder import Args, Builder, Frame, column_parts
 from lineage.sql.compiling.expressions import dependencies, output
 from lineage.sql.program import COPY
 
@@ -82,7 +82,7 @@ def _own_name(builder: Builder, node: Any) -> int:
 
 def _star(frame: Frame, qualifier: list[int], star: Any) -> list[Any]:
     builder = frame.builder
-    args = star.args
+    args: Args = star.args
     except_ = [builder.name(item.name) for item in args.get("except_") or ()]
     replace = [
         [builder.ident(item.args["alias"]), dependencies(frame, item.args["this"])]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 from sqlglot import exp
 
@@ -27,8 +27,9 @@ def compile_use(builder: Builder, node: Any) -> None:
     _set_default(builder, parts, word)
 
 
+_QUERIES: Final = (exp.Subquery, exp.Select, *SET_OPERATIONS)
 # In these a database has no schemas within: USE names what stands right before the table.
-_TWO_LEVELS = frozenset(
+_TWO_LEVELS: Final = frozenset(
     {"mysql", "hive", "spark", "databricks", "clickhouse", "doris", "starrocks", "", "athena"}
 )
 
@@ -85,17 +86,17 @@ def compile_queries_within(builder: Builder, node: Any) -> None:
     stack = [node]
     while stack:
         item = stack.pop()
-        if type(item) in (exp.Subquery, exp.Select, *SET_OPERATIONS):
+        if type(item) in _QUERIES:
             builder.statement.flows.append([-1, None, compile_query(builder, item, -1, {}), False])
         elif isinstance(item, exp.Expr):
             values = item.args.values()
             stack += [one for value in values for one in (value if isinstance(value, list) else [value])]
 
 
-_PATH = re.compile(
+_PATH: Final = re.compile(
     r"^\s*(?:session\s+|local\s+)?(?:set\s+)?(?:search_path|current_schema)\s*(?:=|\bto\b)(.*)$", re.I | re.S
 )
-_CATALOG = re.compile(r"^\s*catalog\s+(.*)$", re.I | re.S)
+_CATALOG: Final = re.compile(r"^\s*catalog\s+(.*)$", re.I | re.S)
 
 
 def set_by_command(builder: Builder, word: str, rest: str) -> bool:

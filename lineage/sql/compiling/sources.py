@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlglot import exp
 
 from lineage.names import is_path
-from lineage.sql.compiling.builder import Builder, Frame
+from lineage.sql.compiling.builder import Args, Builder, Frame
 from lineage.sql.compiling.expressions import collect, dependencies, distinct
 from lineage.sql.compiling.file_functions import paths_read
 from lineage.sql.compiling.pivots import add_pivots
@@ -22,7 +22,8 @@ from lineage.sql.dialects import has_dual, lateral_is_implicit
 from lineage.sql.program import BY_NAME, JOIN, SCOPE, SELECT, TABLE, UNION, VALUE
 from lineage.sql.reading.commands import Name
 
-_AROUND = (exp.Final, exp.Stream)  # words before a table that say how it is read: ClickHouse, Databricks
+# Words before a table that say how it is read: ClickHouse, Databricks.
+_AROUND: Final = (exp.Final, exp.Stream)
 
 
 def add_clause(frame: Frame, clause: int, node: Any) -> None:
@@ -68,7 +69,7 @@ def add_source(frame: Frame, node: Any, using: Any = None) -> None:
 
 def add_join(frame: Frame, join: Any) -> None:
     """Add a joined source, and what the join's condition depends on."""
-    args = join.args
+    args: Args = join.args
     using: Any = None
     names = args.get("using")
     if names:
@@ -95,7 +96,7 @@ def _attach(frame: Frame, kind: int, number: int, alias: Any, using: Any, defaul
 
 
 def _add_table(frame: Frame, node: Any, using: Any) -> None:
-    args = node.args
+    args: Args = node.args
     this = args.get("this")
     builder = frame.builder
     alias = args.get("alias")
@@ -154,7 +155,7 @@ def _temp(builder: Builder, key: str) -> int:
 
 
 def _add_subquery(frame: Frame, node: Any, using: Any, *, lateral: bool, alias: Any = None) -> None:
-    args = node.args
+    args: Args = node.args
     alias = alias or args.get("alias")
     this = args["this"]
     builder = frame.builder

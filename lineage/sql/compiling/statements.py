@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from sqlglot import exp
 
 from lineage.names import is_path
-from lineage.sql.compiling.builder import Builder, Ctes, Frame
+from lineage.sql.compiling.builder import Args, Builder, Ctes, Frame
 from lineage.sql.compiling.changes import compile_delete, compile_merge, compile_update
 from lineage.sql.compiling.conflicts import add_conflict
 from lineage.sql.compiling.dynamic import compile_execute_sql
@@ -29,9 +29,11 @@ from lineage.sql.compiling.table_names import parts_key, table_parts
 from lineage.sql.compiling.targets import QUERIES, fill_new, flow_into, own_ctes, target_of
 from lineage.sql.program import SELECT, WHERE
 
-_OF_THE_SESSION = frozenset({exp.TemporaryProperty, exp.VolatileProperty})
+_OF_THE_SESSION: Final = frozenset({exp.TemporaryProperty, exp.VolatileProperty})
 # SELECT ... INTO fills variables there, and makes no table.
-_INTO_VARIABLES = frozenset({"oracle", "mysql", "snowflake", "teradata", "singlestore", "doris", "starrocks"})
+_INTO_VARIABLES: Final = frozenset(
+    {"oracle", "mysql", "snowflake", "teradata", "singlestore", "doris", "starrocks"}
+)
 
 
 def compile_statement(builder: Builder, node: Any) -> None:
@@ -83,7 +85,7 @@ def _select(builder: Builder, node: Any) -> None:
 
 
 def _create(builder: Builder, node: Any) -> None:
-    args = node.args
+    args: Args = node.args
     kind = str(args.get("kind") or "").upper()
     builder.statement.kind = "create_" + (kind.lower().replace(" ", "_") or "object")
     body = args.get("expression")
@@ -137,7 +139,7 @@ def _insert(builder: Builder, node: Any) -> None:
 
 
 def _insert_into(builder: Builder, node: Any, ctes: Ctes) -> None:
-    args = node.args
+    args: Args = node.args
     this = args.get("this")
     parts, columns = target_of(builder, this)
     if type(this) is exp.Directory and is_path(this.name):
@@ -238,7 +240,7 @@ def _silent(kind: str) -> Callable[[Builder, Any], None]:
     return handle
 
 
-_HANDLERS: dict[type, Callable[[Builder, Any], None]] = {
+_HANDLERS: Final[dict[type, Callable[[Builder, Any], None]]] = {
     **dict.fromkeys(QUERIES, _select),
     exp.Create: _create,
     exp.Insert: _insert,

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from lineage.sql.compiling.builder import Builder
+from lineage.sql.compiling.builder import Args, Builder
 from lineage.sql.compiling.constants import value_of
 from lineage.sql.compiling.file_functions import without_format
 from lineage.sql.reading.commands import Name, names
@@ -15,7 +15,7 @@ from lineage.sql.reading.templates import UNKNOWN
 
 def table_parts(builder: Builder, node: Any) -> list[Name]:
     """The names of a Table node, outermost first; empty when it is not a table's name."""
-    args = node.args
+    args: Args = node.args
     this = args.get("this")
     if type(this) is exp.Identifier and args.get("db") is None:
         own = this.args

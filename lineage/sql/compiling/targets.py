@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlglot import exp
 
@@ -13,7 +13,7 @@ from lineage.sql.compiling.table_names import is_local, parts_key, table_parts
 from lineage.sql.program import SELECT, UNION
 from lineage.sql.reading.commands import Name
 
-QUERIES = frozenset({exp.Select, exp.Subquery, exp.Values, exp.Table, exp.Pivot, *SET_OPERATIONS})
+QUERIES: Final = frozenset({exp.Select, exp.Subquery, exp.Values, exp.Table, exp.Pivot, *SET_OPERATIONS})
 
 
 def own_ctes(builder: Builder, node: Any) -> Ctes:

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlglot.tokenizer_core import TokenType
 
 from lineage.sql.reading.routines import created_routine
 from lineage.sql.reading.tokens import TEXTS, kinds, word
 
-MAX_DEPTH = 8  # texts in quotes, one in the other
+MAX_DEPTH: Final = 8  # texts in quotes, one in the other
 
-_SQL_LANGUAGES = frozenset({"", "sql", "plpgsql", "plsql", "pl/sql", "spl", "sqlscript", "edbspl"})
-_COMMANDS = kinds("COMMAND EXECUTE SHOW FETCH")
+_SQL_LANGUAGES: Final = frozenset({"", "sql", "plpgsql", "plsql", "pl/sql", "spl", "sqlscript", "edbspl"})
+_COMMANDS: Final = kinds("COMMAND EXECUTE SHOW FETCH")
 
 Tokenize = Callable[[str], list[Any]]
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 Name = tuple[str, bool]  # text, quoted
 
-_PART = r'(?:"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|[\w$#@]+)'
-_TABLE = rf"{_PART}(?:\s*\.\s*{_PART})*"
-_UNLOAD = re.compile(
+_PART: Final = r'(?:"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|[\w$#@]+)'
+_TABLE: Final = rf"{_PART}(?:\s*\.\s*{_PART})*"
+_UNLOAD: Final = re.compile(
     r"^\s*\(\s*(?:'(?P<text>(?:[^']|'')*)'|\$\$(?P<dollar>.*?)\$\$|(?P<plain>.*))\s*\)\s*to\s*'(?P<to>[^']*)'",
     re.I | re.S,
 )
-_STATEMENT = re.compile(r"\b(?:select|with|insert|update|delete|merge|create)\b", re.I)
-_RENAME = re.compile(rf"({_TABLE})\s+to\s+({_TABLE})", re.I)
-_APPEND = re.compile(rf"^\s*table\s+({_TABLE})\s+append\s+from\s+({_TABLE})", re.I)
-_EXCHANGE = re.compile(
+_STATEMENT: Final = re.compile(r"\b(?:select|with|insert|update|delete|merge|create)\b", re.I)
+_RENAME: Final = re.compile(rf"({_TABLE})\s+to\s+({_TABLE})", re.I)
+_APPEND: Final = re.compile(rf"^\s*table\s+({_TABLE})\s+append\s+from\s+({_TABLE})", re.I)
+_EXCHANGE: Final = re.compile(
     rf"^\s*table\s+({_TABLE})\s+exchange\s+partition\b.*?\bwith\s+table\s+({_TABLE})", re.I | re.S
 )
 

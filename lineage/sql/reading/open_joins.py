@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlglot.tokenizer_core import TokenType
 
 from lineage.sql.reading.tokens import CLOSE, OPEN, kinds, like
 
 # In one FROM; fewer are left to the parser. Each costs it twice the time of the one before.
-_MANY = 6
+_MANY: Final = 6
 
-_JOINS = kinds("JOIN STRAIGHT_JOIN")
-_CONDITIONS = kinds("ON USING")
+_JOINS: Final = kinds("JOIN STRAIGHT_JOIN")
+_CONDITIONS: Final = kinds("ON USING")
 # Where one of these stands, a query block's FROM is over.
-_ENDS = kinds("SELECT WHERE GROUP_BY ORDER_BY HAVING QUALIFY UNION EXCEPT INTERSECT SEMICOLON")
+_ENDS: Final = kinds("SELECT WHERE GROUP_BY ORDER_BY HAVING QUALIFY UNION EXCEPT INTERSECT SEMICOLON")
 # What may stand before JOIN, and has no place before CROSS JOIN.
-_KINDS = kinds("LEFT RIGHT FULL INNER OUTER SEMI ANTI ASOF CROSS NATURAL")
-_CLOSED = kinds("CROSS NATURAL")
+_KINDS: Final = kinds("LEFT RIGHT FULL INNER OUTER SEMI ANTI ASOF CROSS NATURAL")
+_CLOSED: Final = kinds("CROSS NATURAL")
 
 
 def close_joins(upper: str, tokens: list[Any]) -> list[Any]:

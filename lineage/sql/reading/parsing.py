@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from sqlglot import exp
 from sqlglot.errors import ParseError
@@ -27,16 +27,23 @@ from lineage.sql.reading.unseparated import (
     takes_more,
 )
 
-_BLOCK_WORDS = words("BEGIN PROCEDURE PROC WHILE LOOP IF FUNCTION")
-_SILENT = CONTROL | words("OPEN CLOSE FETCH NULL RAISE WHEN UNTIL LET LEAVE ITERATE EXIT CONTINUE SIGNAL")
-_BLANK = re.compile(r"[^\r\n]")
-_PART = re.compile(r"[^;]*;?")
+_BLOCK_WORDS: Final = words("BEGIN PROCEDURE PROC WHILE LOOP IF FUNCTION")
+_SILENT: Final = CONTROL | words(
+    "OPEN CLOSE FETCH NULL RAISE WHEN UNTIL LET LEAVE ITERATE EXIT CONTINUE SIGNAL"
+)
+_BLANK: Final = re.compile(r"[^\r\n]")
+_PART: Final = re.compile(r"[^;]*;?")
 # Who else may read what a dialect's own parser cannot. Text of an unknown dialect may be any of these.
-_FALLBACKS = {"": ("mysql", "tsql", "hive", "clickhouse"), "athena": ("hive",), "spark": ("snowflake",)}
-_FALL_BACK_WITHIN = 200_000  # characters: further into a text a broken statement is only reported
-_EXECUTES_TEXT = frozenset({"postgres", "redshift", "materialize", "risingwave"})  # in their procedures
-_RUN = frozenset({"EXECUTE", "EXEC", "LET"})
-_HOLDERS = words("DECLARE PREPARE DEALLOCATE LET RETURN OPEN FOR SET")
+_FALLBACKS: Final = {
+    "": ("mysql", "tsql", "hive", "clickhouse"),
+    "athena": ("hive",),
+    "spark": ("snowflake",),
+}
+_FALL_BACK_WITHIN: Final = 200_000  # characters: further into a text a broken statement is only reported
+# In their procedures EXECUTE runs a text.
+_EXECUTES_TEXT: Final = frozenset({"postgres", "redshift", "materialize", "risingwave"})
+_RUN: Final = frozenset({"EXECUTE", "EXEC", "LET"})
+_HOLDERS: Final = words("DECLARE PREPARE DEALLOCATE LET RETURN OPEN FOR SET")
 
 
 def parse_text(sql: str, dialect: str, judge: Judge) -> Iterator[Parsed]:

@@ -6,6 +6,8 @@ condition and the INSERT are read; BEGIN, LOOP, END and the like say nothing of 
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlglot.tokenizer_core import TokenType
 
 from lineage.sql.reading.routines import DOLLARS, HEAD, ROUTINES, after_head
@@ -24,17 +26,17 @@ from lineage.sql.reading.tokens import (
 )
 
 # Words that begin a statement which the parser is to read.
-STATEMENTS = words(
+STATEMENTS: Final = words(
     "SELECT WITH INSERT UPDATE DELETE MERGE CREATE DROP ALTER TRUNCATE REPLACE COPY UNLOAD LOAD EXPORT VALUES UPSERT ",
     "FROM TABLE USE EXPLAIN RENAME CACHE UNCACHE REFRESH ANALYZE GRANT REVOKE COMMENT CALL",
 )
-_EACH = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "EXECUTE"})
-_CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE"})
-_QUERY = frozenset({TokenType.SELECT, TokenType.WITH})
-_SKIPPED = frozenset(
+_EACH: Final = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "EXECUTE"})
+_CHANGES: Final = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE"})
+_QUERY: Final = frozenset({TokenType.SELECT, TokenType.WITH})
+_SKIPPED: Final = frozenset(
     {"EXCEPTION", "ELSE", "LOOP", "REPEAT", "THEN", "DO", "DECLARE", "ATOMIC", "HANDLER", "TRY"}
 )
-_CONDITIONS = {
+_CONDITIONS: Final = {
     "IF": ("THEN",),
     "ELSEIF": ("THEN",),
     "ELSIF": ("THEN",),
@@ -44,8 +46,10 @@ _CONDITIONS = {
     "FOR": ("LOOP", "DO"),
     "FOREACH": ("LOOP", "DO"),
 }
-_ASSIGNS = kinds("COLON_EQ EQ DEFAULT")
-_TARGET_WORDS = frozenset({"FROM", "WHERE", "GROUP", "ORDER", "LIMIT", "UNION", "USING", "HAVING", "FOR"})
+_ASSIGNS: Final = kinds("COLON_EQ EQ DEFAULT")
+_TARGET_WORDS: Final = frozenset(
+    {"FROM", "WHERE", "GROUP", "ORDER", "LIMIT", "UNION", "USING", "HAVING", "FOR"}
+)
 
 
 def read_piece(tokens: Tokens, *, executes_text: bool) -> list[Tokens]:
@@ -191,7 +195,9 @@ def _read_other(tokens: Tokens, out: list[Tokens]) -> None:
         out.append([like(tokens[0], TokenType.VAR, "LET"), *tokens])
 
 
-_SILENT = frozenset({"RAISE", "SIGNAL", "PRINT", "RETURN", "SET", "LET", "FETCH", "CLOSE", "TYPE", "PRAGMA"})
+_SILENT: Final = frozenset(
+    {"RAISE", "SIGNAL", "PRINT", "RETURN", "SET", "LET", "FETCH", "CLOSE", "TYPE", "PRAGMA"}
+)
 
 
 def assigned_at(tokens: Tokens) -> int | None:

@@ -6,7 +6,7 @@ Each rewrite looks at the text first, so that what does not need it pays a searc
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 from sqlglot.tokenizer_core import TokenType
 
@@ -15,18 +15,21 @@ from lineage.sql.reading.open_joins import close_joins
 from lineage.sql.reading.tokens import kinds, like
 from lineage.sql.reading.tsql import OUTPUTS, RUNS_TEXT, with_plain_outputs, with_run_texts
 
-_COMPOUND = re.compile(r"[-+*/%&|^]=")
-_NO_VARIABLES = kinds("FROM L_PAREN SELECT VALUES SEMICOLON")
-_ONE_STRING = [TokenType.L_PAREN, TokenType.STRING, TokenType.R_PAREN]
-_OPERATORS = frozenset({"+", "-", "*", "/", "%", "&", "|", "^"})
-_WINDOW_TABLE = re.compile(r"\bdescriptor\s*\(", re.I)
-_DELETE_WHERE = re.compile(r"\bdelete\s+where\b", re.I)
-_REMOVE_DUPLICATES = re.compile(r"\bremove\s+duplicates\s*$", re.I)
-_TIME_WINDOW = re.compile(r"\bwindow\s*\(", re.I)
-_INTO_VARIABLES = re.compile(r"\binto\s+[@:]?[\w$#.]+\s*,", re.I)
-_INTO_VARIABLES_LAST = re.compile(r"\binto\s+@\w+(?:\s*,\s*@\w+)*\s*$", re.I)  # MySQL
-NAMED_BY_TEXT = re.compile(r"\bidentifier\s*\(\s*['\"]", re.I)
-_WHOLE_WORDS = {
+_MERGE: Final = TokenType.MERGE
+_SELECT: Final = TokenType.SELECT
+_UPDATE: Final = TokenType.UPDATE
+_COMPOUND: Final = re.compile(r"[-+*/%&|^]=")
+_NO_VARIABLES: Final = kinds("FROM L_PAREN SELECT VALUES SEMICOLON")
+_ONE_STRING: Final = [TokenType.L_PAREN, TokenType.STRING, TokenType.R_PAREN]
+_OPERATORS: Final = frozenset({"+", "-", "*", "/", "%", "&", "|", "^"})
+_WINDOW_TABLE: Final = re.compile(r"\bdescriptor\s*\(", re.I)
+_DELETE_WHERE: Final = re.compile(r"\bdelete\s+where\b", re.I)
+_REMOVE_DUPLICATES: Final = re.compile(r"\bremove\s+duplicates\s*$", re.I)
+_TIME_WINDOW: Final = re.compile(r"\bwindow\s*\(", re.I)
+_INTO_VARIABLES: Final = re.compile(r"\binto\s+[@:]?[\w$#.]+\s*,", re.I)
+_INTO_VARIABLES_LAST: Final = re.compile(r"\binto\s+@\w+(?:\s*,\s*@\w+)*\s*$", re.I)  # MySQL
+NAMED_BY_TEXT: Final = re.compile(r"\bidentifier\s*\(\s*['\"]", re.I)
+_WHOLE_WORDS: Final = {
     ("ORDER", "BY"): TokenType.ORDER_BY,
     ("GROUP", "BY"): TokenType.GROUP_BY,
     ("PARTITION", "BY"): TokenType.PARTITION_BY,
@@ -35,28 +38,31 @@ _WHOLE_WORDS = {
     ("DISTRIBUTE", "BY"): TokenType.DISTRIBUTE_BY,
     ("GROUPING", "SETS"): TokenType.GROUPING_SETS,
 }
-_PARTED = re.compile(r"\b(?:order|group|partition|cluster|sort|distribute|grouping)\s*(?:--|/\*|#)", re.I)
-_WITHIN = re.compile(r"\)\s*within\s+interval\b", re.I)
+_PARTED: Final = re.compile(
+    r"\b(?:order|group|partition|cluster|sort|distribute|grouping)\s*(?:--|/\*|#)", re.I
+)
+_WITHIN: Final = re.compile(r"\)\s*within\s+interval\b", re.I)
 
 
 def rewrite(sql: str, tokens: list[Any]) -> list[Any]:
     """The statement's tokens, made readable to the parser."""
     first = tokens[0]
+    kind = first.token_type
     sql = sql[first.start : tokens[-1].end + 1]  # a script's other statements are not looked through again
     upper = sql.upper()  # that a word is nowhere is found faster than where a pattern is
     if first.text.upper() == "REPLACE" and len(tokens) > 2:  # MySQL, SQLite: REPLACE [INTO] t
         tokens = [like(first, TokenType.INSERT, "INSERT"), *tokens[1:]]
-    if first.token_type is TokenType.UPDATE and _COMPOUND.search(sql):
+    if kind is _UPDATE and _COMPOUND.search(sql):
         tokens = _without_compound_assignments(tokens)
     if "DESCRIPTOR" in upper and _WINDOW_TABLE.search(sql):
         tokens = _with_table_arguments(tokens)
     if "WITHIN" in upper and _WITHIN.search(sql):
         tokens = _without_within(tokens)
-    if first.token_type is TokenType.MERGE and _DELETE_WHERE.search(sql):
+    if kind is _MERGE and _DELETE_WHERE.search(sql):
         tokens = _without_deletes(tokens)
-    if first.token_type is TokenType.MERGE and _REMOVE_DUPLICATES.search(sql):
+    if kind is _MERGE and _REMOVE_DUPLICATES.search(sql):
         tokens = _with_insert_of_all(tokens)
-    if first.token_type is TokenType.UPDATE:
+    if kind is _UPDATE:
         tokens = _with_alias_before_set(tokens)
     if "WINDOW" in upper and _TIME_WINDOW.search(sql):
         tokens = _with_time_windows(tokens)
@@ -66,7 +72,7 @@ def rewrite(sql: str, tokens: list[Any]) -> list[Any]:
         tokens = with_plain_outputs(sql, tokens, first.start)
     if "EXEC" in upper and RUNS_TEXT.search(sql):
         tokens = with_run_texts(tokens)
-    if first.token_type is TokenType.SELECT and "INTO" in upper and _INTO_VARIABLES_LAST.search(sql):
+    if kind is _SELECT and "INTO" in upper and _INTO_VARIABLES_LAST.search(sql):
         tokens = tokens[: max(i for i, token in enumerate(tokens) if token.token_type is TokenType.INTO)]
     if "INTO" in upper and _INTO_VARIABLES.search(sql):
         tokens = _without_variables(tokens)

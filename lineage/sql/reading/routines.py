@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from lineage.sql.reading.tokens import Tokens, outside, text_at, word, words
 
-ROUTINES = frozenset({"PROCEDURE", "PROC", "FUNCTION", "TRIGGER", "PACKAGE", "TASK"})
-_OBJECTS = ROUTINES | frozenset({"TABLE", "VIEW", "INDEX", "SCHEMA", "DATABASE", "TYPE", "SEQUENCE", "ROLE"})
-HEAD = 12  # words of CREATE before it is said what is created
-DOLLARS = re.compile(r"\$\w*\$")  # a quote in some dialects, a name in generic SQL
+ROUTINES: Final = frozenset({"PROCEDURE", "PROC", "FUNCTION", "TRIGGER", "PACKAGE", "TASK"})
+_OBJECTS: Final = ROUTINES | frozenset(
+    {"TABLE", "VIEW", "INDEX", "SCHEMA", "DATABASE", "TYPE", "SEQUENCE", "ROLE"}
+)
+HEAD: Final = 12  # words of CREATE before it is said what is created
+DOLLARS: Final = re.compile(r"\$\w*\$")  # a quote in some dialects, a name in generic SQL
 # With these a trigger's body begins.
-_BODY = words("BEGIN DECLARE INSERT UPDATE DELETE REPLACE SET CALL SELECT IF")
+_BODY: Final = words("BEGIN DECLARE INSERT UPDATE DELETE REPLACE SET CALL SELECT IF")
 
 
 def created_routine(tokens: Tokens, place: int = 0) -> str:

@@ -11,43 +11,45 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlglot.tokenizer_core import TokenType
 
 from lineage.sql.reading.tokens import kinds
 
-MAX_CHARACTERS = 20_000_000  # of a text; what is longer is refused unread
+MAX_CHARACTERS: Final = 20_000_000  # of a text; what is longer is refused unread
 
 # In this process: below these a statement takes at most some tenths of a second, and a small part of the stack.
-_LONG_TEXT = 1_000_000  # characters
-_SHORT = 28  # tokens of a statement: in so few there is no room for anything
-_LONG = 20_000
-_LONG_UNGUARDED = 1_000  # the same where Python's own limit would not stop a recursion before the stack's end
-_FRAMES = 3_000
-_DEEP = 64  # brackets, CASE and BEGIN, one in the other
-_PIPES = 50  # `|>`: each wraps all before it
-_COST = 50_000  # tokens, each counted as often as it may be read
+_LONG_TEXT: Final = 1_000_000  # characters
+_SHORT: Final = 28  # tokens of a statement: in so few there is no room for anything
+_LONG: Final = 20_000
+_LONG_UNGUARDED: Final = (
+    1_000  # the same where Python's own limit would not stop a recursion before the stack's end
+)
+_FRAMES: Final = 3_000
+_DEEP: Final = 64  # brackets, CASE and BEGIN, one in the other
+_PIPES: Final = 50  # `|>`: each wraps all before it
+_COST: Final = 50_000  # tokens, each counted as often as it may be read
 
 # Told of each statement why it is suspicious, or None: gives the error that refuses it, or None to have it parsed.
 Judge = Callable[[str | None], str | None]
 
-_BRACKETS = kinds("L_PAREN L_BRACKET L_BRACE LT")
-_OPEN = _BRACKETS | {TokenType.CASE, TokenType.BEGIN}
-_CLOSE = kinds("R_PAREN R_BRACKET R_BRACE END GT")
-_MARKS = _OPEN | _CLOSE | {TokenType.PIPE_GT}
+_BRACKETS: Final = kinds("L_PAREN L_BRACKET L_BRACE LT")
+_OPEN: Final = _BRACKETS | {TokenType.CASE, TokenType.BEGIN}
+_CLOSE: Final = kinds("R_PAREN R_BRACKET R_BRACE END GT")
+_MARKS: Final = _OPEN | _CLOSE | {TokenType.PIPE_GT}
 # A bracket after one of these is read once. After other words it may turn out a type's, and is read again.
-_READ_ONCE = _OPEN | kinds(
+_READ_ONCE: Final = _OPEN | kinds(
     "COMMA VAR IDENTIFIER NUMBER STRING R_PAREN R_BRACKET R_BRACE END DOT COLON DCOLON ARROW FARROW SEMICOLON",
     "EQ NEQ GT GTE LTE PLUS DASH STAR SLASH MOD DPIPE AND OR NOT IN LIKE BETWEEN EXISTS ANY SOME ALL DISTINCT",
     "ALIAS SELECT FROM JOIN ON USING WHERE GROUP_BY HAVING QUALIFY ORDER_BY PARTITION_BY OVER UNION EXCEPT",
     "INTERSECT WITH VALUES WHEN THEN ELSE TABLE INTO SET RETURNING",
 )
 # Snowflake\'s DIV0 and DIV0NULL: the tree holds their arguments several times.
-_COPIES = re.compile(r"div0", re.I)
-_NO_MARKS = bytes(code for code in range(256) if chr(code) not in "()[]{}<'\"`\\$#")
-_ROUNDS = 8
-_FEW = 6
+_COPIES: Final = re.compile(r"div0", re.I)
+_NO_MARKS: Final = bytes(code for code in range(256) if chr(code) not in "()[]{}<'\"`\\$#")
+_ROUNDS: Final = 8
+_FEW: Final = 6
 
 
 class Suspicious(BaseException):

@@ -6,25 +6,30 @@ Every replacement is as long as what it replaces and keeps its line breaks: posi
 from __future__ import annotations
 
 import re
+from typing import Final
 
 # Stands for a name that only the template's engine knows. A table whose name holds it is no table.
-UNKNOWN = "ª"
+UNKNOWN: Final = "ª"
 
 # Each alternative stops at another opening of its kind, so that text which never closes costs one pass.
-_TEMPLATE = re.compile(
+_TEMPLATE: Final = re.compile(
     r"\{\{(?P<expression>[^{}]*(?:[{}](?![{}])[^{}]*)*)\}\}"
     r"|\{%-?\s*(?P<tag>\w+)(?:[^%{]|%(?!\})|\{(?!%))*%\}"
     r"|\{#(?:[^#{]|#(?!\})|\{(?!#))*#\}"
     r"|\$\{(?P<variable>[^{}]*)\}"
     r"|%\(\w+\)s"
 )
-_GO = re.compile(r"^[ \t]*GO(?:[ \t]+\d+)?[ \t]*;?[ \t]*$", re.I | re.M)
-_REF = re.compile(r"^[-\s]*(?:ref|source)\s*\(\s*(?P<args>(?:'[^']*'|\"[^\"]*\"|[,\s])+)[^()]*\)[-\s]*$")
-_STRING = re.compile(r"'([^']*)'|\"([^\"]*)\"")
-_STAR = re.compile(r"\bstar\s*\(")
-_BEFORE_TABLE = re.compile(r"(?:\b(?:from|join|into|update|table|view|exists|using|overwrite)|\.)\s*$", re.I)
-_STATEMENT_START = re.compile(r"(?:^|;)\s*$")
-_BREAK = re.compile(r"[^\r\n]")
+_GO: Final = re.compile(r"^[ \t]*GO(?:[ \t]+\d+)?[ \t]*;?[ \t]*$", re.I | re.M)
+_REF: Final = re.compile(
+    r"^[-\s]*(?:ref|source)\s*\(\s*(?P<args>(?:'[^']*'|\"[^\"]*\"|[,\s])+)[^()]*\)[-\s]*$"
+)
+_STRING: Final = re.compile(r"'([^']*)'|\"([^\"]*)\"")
+_STAR: Final = re.compile(r"\bstar\s*\(")
+_BEFORE_TABLE: Final = re.compile(
+    r"(?:\b(?:from|join|into|update|table|view|exists|using|overwrite)|\.)\s*$", re.I
+)
+_STATEMENT_START: Final = re.compile(r"(?:^|;)\s*$")
+_BREAK: Final = re.compile(r"[^\r\n]")
 
 
 def neutralise(sql: str, dialect: str) -> str:

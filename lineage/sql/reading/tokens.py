@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from sqlglot.tokenizer_core import TokenType
 
@@ -20,8 +20,9 @@ def kinds(*lines: str) -> frozenset[TokenType]:
     return frozenset(getattr(TokenType, name) for name in words(*lines))
 
 
-OPEN, CLOSE = kinds("L_PAREN L_BRACKET L_BRACE"), kinds("R_PAREN R_BRACKET R_BRACE")
-TEXTS = kinds("STRING IDENTIFIER RAW_STRING HEREDOC_STRING NATIONAL_STRING BYTE_STRING UNICODE_STRING")
+OPEN: Final = kinds("L_PAREN L_BRACKET L_BRACE")
+CLOSE: Final = kinds("R_PAREN R_BRACKET R_BRACE")
+TEXTS: Final = kinds("STRING IDENTIFIER RAW_STRING HEREDOC_STRING NATIONAL_STRING BYTE_STRING UNICODE_STRING")
 
 
 def word(tokens: Tokens, place: int) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlglot import Dialect, ErrorLevel
+from sqlglot import Dialect, ErrorLevel, exp
 from sqlglot.errors import ParseError, TokenError
 
 from lineage.sql.reading.bodies import opened
@@ -16,9 +15,10 @@ from lineage.sql.reading.suspicion import Judge, suspicion_of_tokens
 from lineage.sql.reading.tokens import Tokens, column_of, words
 
 # Words that begin a statement in every dialect.
-STARTS = words("SELECT WITH INSERT UPDATE DELETE MERGE CREATE DROP ALTER TRUNCATE REPLACE COPY")
+STARTS: Final = words("SELECT WITH INSERT UPDATE DELETE MERGE CREATE DROP ALTER TRUNCATE REPLACE COPY")
 
 _local = threading.local()
+_ARE_NODES: Final[dict[type, bool]] = {}  # classes of what trees hold, as they are met
 
 # What the parser cannot read is reported with the statement; its warnings would quote the text, literals and all.
 logging.getLogger("sqlglot").addFilter(lambda _: not getattr(_local, "parsing", False))
@@ -32,17 +32,28 @@ class Text(NamedTuple):
     judge: Judge
 
 
-@dataclass(slots=True)
 class Parsed:
     """One statement: its tree, or why there is none."""
 
-    tree: Any
-    tokens: Tokens
-    explained: bool = False
-    message: str = ""
-    line: int | None = None
-    column: int | None = None
-    reason: str = "sql_parse_error"
+    __slots__ = ("column", "explained", "line", "message", "reason", "tokens", "tree")
+
+    def __init__(
+        self,
+        tree: Any,
+        tokens: Tokens,
+        explained: bool = False,
+        message: str = "",
+        line: int | None = None,
+        column: int | None = None,
+        reason: str = "sql_parse_error",
+    ) -> None:
+        self.tree = tree
+        self.tokens = tokens
+        self.explained = explained
+        self.message = message
+        self.line = line
+        self.column = column
+        self.reason = reason
 
 
 def parse_run(text: Text, tokens: Tokens) -> list[Parsed]:
@@ -63,9 +74,9 @@ def parse_run(text: Text, tokens: Tokens) -> list[Parsed]:
         return [_parse_error(tokens, error, explained)]
     except (RecursionError, MemoryError):
         return [_refused(tokens, text.judge("nested deep") or "needs more memory than a statement may have")]
-    except Exception as error:  # noqa: BLE001 - the parser's own faults are reported with the statement
+    except Exception as fault:  # noqa: BLE001 - the parser's own faults are reported with the statement
         first = tokens[0]
-        message = f"the parser failed: {type(error).__name__}"
+        message = f"the parser failed: {type(fault).__name__}"
         return [Parsed(None, tokens, explained, message, first.line, column_of(first))]
     finally:
         _local.parsing = False
@@ -95,6 +106,39 @@ def token_error(sql: str, at: int, error: Exception) -> Parsed:
     column = start - (sql.rfind("\n", 0, start) + 1) + 1
     message = str(error).split("'", 1)[0].strip() if isinstance(error, TokenError) else type(error).__name__
     return Parsed(None, [], message=f"cannot be read: {message or 'bad token'}", line=line, column=column)
+
+
+def unlink(tree: Any) -> None:
+    """Cut a tree's nodes loose from their parents: with no cycles in it, it is freed when it is let go.
+
+    The collector, which would have to find it, has nothing to do then, and the next text's tree takes its memory.
+    """
+    stack: list[Any] = [tree] if tree is not None else []
+    while stack:
+        node = stack.pop()
+        node.parent = None
+        args: dict[str, Any] = node.args
+        for value in args.values():
+            if value is None or value is True or value is False:
+                continue
+            kind = type(value)
+            if kind is list:
+                items: list[Any] = value
+                for item in items:
+                    _cut(item, type(item), stack)
+            elif kind is not str:
+                _cut(value, kind, stack)
+
+
+def _cut(value: Any, kind: type, stack: list[Any]) -> None:
+    if kind is exp.Identifier or kind is exp.Literal:  # which hold no nodes
+        value.parent = None
+        return
+    is_node = _ARE_NODES.get(kind)
+    if is_node is None:
+        is_node = _ARE_NODES[kind] = issubclass(kind, exp.Expr)
+    if is_node:
+        stack.append(value)
 
 
 def open_command(tokens: Tokens, sql: str, dialect: str) -> Tokens:

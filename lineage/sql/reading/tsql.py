@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 from sqlglot.tokenizer_core import TokenType
 
 from lineage.sql.reading.tokens import CLOSE, OPEN, closing, kinds, like, word
 
-RUNS_TEXT = re.compile(r"\bexec(?:ute)?\s*\(", re.I)
-OUTPUTS = re.compile(r"\boutput\s+(?:inserted|deleted|\$action)\b|\boutput\b[^;]*?\binto\b", re.I)
+RUNS_TEXT: Final = re.compile(r"\bexec(?:ute)?\s*\(", re.I)
+OUTPUTS: Final = re.compile(r"\boutput\s+(?:inserted|deleted|\$action)\b|\boutput\b[^;]*?\binto\b", re.I)
 
-_OBJECTS = frozenset({"PROCEDURE", "PROC", "FUNCTION", "VIEW", "TABLE"})
-_BEFORE_TABLE = kinds("FROM JOIN COMMA USING")
-_STRINGS = kinds("STRING NATIONAL_STRING")
-_ENDS = kinds("INTO FROM WHERE SELECT VALUES DEFAULT SEMICOLON WITH EXECUTE RETURNING")
-_NAMES = kinds("VAR IDENTIFIER DOT PARAMETER HASH")
+_OBJECTS: Final = frozenset({"PROCEDURE", "PROC", "FUNCTION", "VIEW", "TABLE"})
+_BEFORE_TABLE: Final = kinds("FROM JOIN COMMA USING")
+_STRINGS: Final = kinds("STRING NATIONAL_STRING")
+_ENDS: Final = kinds("INTO FROM WHERE SELECT VALUES DEFAULT SEMICOLON WITH EXECUTE RETURNING")
+_NAMES: Final = kinds("VAR IDENTIFIER DOT PARAMETER HASH")
 
 
 def with_trigger_tables(tokens: list[Any]) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
@@ -12,19 +12,22 @@ from lineage.sql.reading.routines import created_routine
 from lineage.sql.reading.tokens import CLOSE, OPEN, Tokens, column_of, outside, word, words
 from lineage.sql.reading.trees import STARTS, Parsed, Text, parse_run
 
-NO_SEPARATORS = frozenset({"tsql", "fabric"})
-CONTROL = words("END DECLARE BEGIN RETURN EXCEPTION IF ELSEIF ELSIF ELSE LOOP WHILE FOR REPEAT SET")
-USEFUL = STARTS | {"EXEC", "EXECUTE"}
+NO_SEPARATORS: Final = frozenset({"tsql", "fabric"})
+CONTROL: Final = words("END DECLARE BEGIN RETURN EXCEPTION IF ELSEIF ELSIF ELSE LOOP WHILE FOR REPEAT SET")
+USEFUL: Final = STARTS | {"EXEC", "EXECUTE"}
 
-_BEGINS = STARTS | CONTROL
-_BEGINS |= words("COMMIT ROLLBACK EXEC EXECUTE PRINT FETCH OPEN CLOSE DEALLOCATE USE RAISERROR THROW WAITFOR")
+_BEGINS: Final = (
+    STARTS
+    | CONTROL
+    | words("COMMIT ROLLBACK EXEC EXECUTE PRINT FETCH OPEN CLOSE DEALLOCATE USE RAISERROR THROW WAITFOR")
+)
 # Statements that end where another begins: the parser takes all that follows for theirs.
-_SILENT = words("PRINT FETCH OPEN CLOSE DEALLOCATE RAISERROR THROW WAITFOR BEGIN END ELSE")
-_SHORT = _SILENT | {"DECLARE", "SET", "RETURN", "USE"}
+_SILENT: Final = words("PRINT FETCH OPEN CLOSE DEALLOCATE RAISERROR THROW WAITFOR BEGIN END ELSE")
+_SHORT: Final = _SILENT | {"DECLARE", "SET", "RETURN", "USE"}
 # Those of them that T-SQL has.
-_FOLLOW = _BEGINS - words("REPLACE COPY EXCEPTION ELSEIF ELSIF LOOP FOR REPEAT")
-_MAX_IDLE = 20
-_WINDOW = 400  # tokens: most T-SQL statements are shorter than half of it
+_FOLLOW: Final = _BEGINS - words("REPLACE COPY EXCEPTION ELSEIF ELSIF LOOP FOR REPEAT")
+_MAX_IDLE: Final = 20
+_WINDOW: Final = 400  # tokens: most T-SQL statements are shorter than half of it
 
 
 def end_of_short(tokens: Tokens, start: int) -> int | None:
