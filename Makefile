@@ -10,7 +10,7 @@ INSTALL := VIRTUAL_ENV=$(abspath $(VENV)) $(UV) pip install --quiet
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" pyproject.toml --group build
 
-.PHONY: help demo ui test test-long check format bench lock demo-artifacts clean
+.PHONY: help demo ui test test-long test-compiled wheel check format bench lock demo-artifacts clean
 
 help:  ## Say what can be made.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | awk -F: '{printf "  make %-16s%s\n", $$1, $$2}'
@@ -26,6 +26,20 @@ test: $(STAMPS)/dev  ## Run the tests.
 
 test-long: $(STAMPS)/dev  ## Run the tests with the full counts of what `make test` samples.
 	@HEADWATER_LONG=1 $(BIN)/pytest -q --timeout 1800
+
+wheel: $(STAMPS)/dev  ## Build the wheel in dist/, its SQL engine compiled to C: for where headwater is to work, and fast.
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build --target wheel
+
+# The wheel's packages beside the tests: nothing there falls back on the checkout's source.
+test-compiled: wheel  ## Test the wheel's compiled SQL engine.
+	@rm -rf $(VENV)/compiled && mkdir -p $(VENV)/compiled
+	@$(BIN)/python -m zipfile -e dist/headwater-*.whl $(VENV)/compiled/headwater
+	@cp -R tests pyproject.toml $(VENV)/compiled/headwater
+	@ln -s $(abspath ../shared) $(VENV)/compiled/shared
+	@cd $(VENV)/compiled/headwater && PYTHONPATH=. $(abspath $(BIN))/python -c \
+		"from lineage.sql import program; assert not program.__file__.endswith('.py'), 'there is no C compiler'"
+	@cd $(VENV)/compiled/headwater && $(abspath $(BIN))/pytest -q tests/lineage/sql tests/contract/test_sql_kit.py
 
 check: $(STAMPS)/dev  ## Lint, types, layers.
 	@$(BIN)/ruff check .
@@ -48,7 +62,7 @@ lock: $(STAMPS)/uv  ## Choose the newest allowed versions again.
 	@$(COMPILE) --upgrade --constraint requirements-dev.lock --output-file requirements.lock
 
 clean:  ## Remove what was set up and what tools left.
-	rm -rf $(VENV) pipelines/demo/shop/data pipelines/demo/shop/.headwater .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) dist pipelines/demo/shop/data pipelines/demo/shop/.headwater .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(STAMPS)/uv:
 	@echo "setting up $(VENV)"

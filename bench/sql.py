@@ -1,27 +1,19 @@
-"""SQL lineage beside bare parsing of the same text by sqlglot (compiled), and beside other libraries. CPU only."""
+"""SQL lineage as a wheel brings it, beside bare parsing of the same text by sqlglot (compiled), and peers. CPU only."""
 
 from __future__ import annotations
 
 import json
-import logging
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+import zipfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-
-import sqlglot
 
 from bench.measure import ROOT, Figure
 from bench.sql_texts import SHORT
-from lineage.sql import Program, analyze, bind, compile_sql
-from lineage.sql.collector import hold, release
-from lineage.sql.fingerprint import fingerprint
 
-ROUNDS = 9
-# A warning of the bare parser is no work that we compare with.
-logging.getLogger("sqlglot").setLevel(logging.ERROR)
+ROUNDS = 15
 PEER_ROUNDS = 3
 TPCDS = ("duckdb==1.5.5", "duckdb-extension-tpcds==1.5.5")
 PEERS = {
@@ -35,50 +27,50 @@ Texts = Sequence[tuple[str, str]]
 def run(folder: Path) -> Iterator[Figure]:
     pairs = json.loads(_output(environment("tpcds", TPCDS), str(ROOT / "tests/lineage/sql/tpcds_plans.py")))
     tpcds = [(query["sql"], "duckdb") for query in pairs["queries"]]
+    wheel = _unpacked_wheel(folder)
     for name, texts, times in (("TPC-DS", tpcds, 1), ("short statements", SHORT, 8)):
-        yield from _measure(name, texts, times, folder)
+        yield from _measure(name, texts, times, folder, wheel)
 
 
-def _measure(name: str, texts: Texts, times: int, folder: Path) -> Iterator[Figure]:
-    programs = [compile_sql(*one) for one in texts]
-    stored = [program.to_bytes() for program in programs]
-    known = {fingerprint(*one): program for one, program in zip(texts, stored, strict=True)}
-
-    def batch() -> None:
-        hold()
-        try:
-            for sql, dialect in texts:
-                analyze(sql, dialect)
-        finally:
-            release()
-
-    ways: dict[str, Callable[[], object]] = {
-        "parse": lambda: [sqlglot.parse(sql, dialect=dialect) and None for sql, dialect in texts],
-        "analyze": lambda: [analyze(sql, dialect) and None for sql, dialect in texts],
-        "in a batch": batch,
-        "analyze, as JSON's dictionary": lambda: [analyze(s, d).to_dict() and None for s, d in texts],
-        "bind": lambda: [bind(program, {}) and None for program in programs],
-        "program loaded and bound": lambda: [bind(Program.from_bytes(p), {}) and None for p in stored],
-        "a shape seen before": lambda: [known[fingerprint(sql, dialect)] and None for sql, dialect in texts],
-    }
-    best = dict.fromkeys(ways, float("inf"))
-    for _ in range(ROUNDS):
-        for way, work in ways.items():
-            begun = time.process_time()
-            for _ in range(times):
-                work()
-            best[way] = min(best[way], (time.process_time() - begun) / times)
-    parse = best["parse"]
+def _measure(name: str, texts: Texts, times: int, folder: Path, wheel: Path) -> Iterator[Figure]:
+    path = folder / f"{len(texts)}.json"
+    path.write_text(json.dumps(texts))
+    best = _seconds(wheel, path, times)
+    parse = best.pop("parse")
     yield Figure(f"{name}: sqlglot.parse, a text", parse / len(texts) * 1e6, "us")
     limits = {"analyze": 1.4, "in a batch": 1.25, "bind": 0.1, "a shape seen before": 0.25}
     for way, took in best.items():
-        if way != "parse":
-            yield Figure(f"{name}: {way} / parse", took / parse, "x", limits.get(way))
-    path = folder / f"{len(texts)}.json"
-    path.write_text(json.dumps(texts))
+        yield Figure(f"{name}: {way} / parse", took / parse, "x", limits.get(way))
+    plain = _seconds(ROOT, path, times)
+    for way in ("analyze", "in a batch", "bind"):
+        yield Figure(f"{name}: {way} / parse, not compiled", plain[way] / plain["parse"], "x")
     for peer in PEERS:
         seconds, failed = _peer(peer, path)
         yield Figure(f"{name}: {peer} / parse ({failed} of {len(texts)} not read)", seconds / parse, "x")
+
+
+def _unpacked_wheel(folder: Path) -> Path:
+    """A wheel of this checkout, which holds the compiled engine, unpacked."""
+    command = (sys.executable, "-c", f"import hatchling.build as b; b.build_wheel({str(folder)!r})")
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    (wheel,) = folder.glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(folder / "wheel")
+    return folder / "wheel"
+
+
+def _seconds(packages: Path, texts: Path, times: int) -> dict[str, float]:
+    """CPU seconds of each way, with the engine of these packages."""
+    command = (sys.executable, "-P", str(ROOT / "bench/sql_ways.py"), str(texts), str(times), str(ROUNDS))
+    given = subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": str(packages)}, check=True, stdout=subprocess.PIPE, text=True
+    )
+    found = json.loads(given.stdout)
+    if not Path(found["engine"]).is_relative_to(packages) or (
+        packages != ROOT and Path(found["engine"]).suffix == ".py"
+    ):
+        raise RuntimeError(f"the engine is not the one to measure: {found['engine']}")
+    seconds: dict[str, float] = found["seconds"]
+    return seconds
 
 
 def _peer(peer: str, texts: Path) -> tuple[float, int]:
