@@ -131,10 +131,6 @@ def _compile_one(builder: Builder, parsed: Parsed, index: int, judge: Judge) -> 
     if tree is None:
         return SqlError(index, in_words(parsed.message), parsed.line, parsed.column, parsed.reason)
 
-    def failed(reason: str, message: str) -> SqlError:
-        line, column = (tokens[0].line, column_of(tokens[0])) if tokens else (None, None)
-        return SqlError(index, in_words(message), line, column, reason)
-
     if isinstance(tree, exp.Command):
         word, rest = command_text(tree)
         if set_by_command(builder, word, rest) or word in _PLAIN:
@@ -148,19 +144,25 @@ def _compile_one(builder: Builder, parsed: Parsed, index: int, judge: Judge) -> 
         ):
             compile_statement(builder, tree)
     except Unsupported as error:
-        return failed("sql_unsupported", str(error))
+        return _failed(index, tokens, "sql_unsupported", str(error))
     except ParseError as broken:  # of a query that stands in the statement as a string
-        return failed("sql_parse_error", str(broken))
+        return _failed(index, tokens, "sql_parse_error", str(broken))
     except (RecursionError, MemoryError):
-        return failed("sql_budget", judge("nested deep") or "needs more memory than a statement may have")
+        why = judge("nested deep") or "needs more memory than a statement may have"
+        return _failed(index, tokens, "sql_budget", why)
     except Exception as fault:  # noqa: BLE001 - a tree of a shape nobody foresaw must not hurt the other statements
-        return failed("sql_unsupported", f"not understood ({type(fault).__name__})")
+        return _failed(index, tokens, "sql_unsupported", f"not understood ({type(fault).__name__})")
     if parsed.explained or builder.statement.kind == "explain":
         builder.statement.kind = "explain"
         builder.statement.writes = []
         builder.statement.flows = [[-1, None, flow[2], False] for flow in builder.statement.flows]
     builder.excerpts.end_statement(tokens, builder.sql)
     return None
+
+
+def _failed(index: int, tokens: Tokens, reason: str, message: str) -> SqlError:
+    line, column = (tokens[0].line, column_of(tokens[0])) if tokens else (None, None)
+    return SqlError(index, in_words(message), line, column, reason)
 
 
 def _may_hold_code(parsed: Parsed) -> bool:

@@ -88,12 +88,11 @@ class TableColumns:
     @property
     def items(self) -> list[Any]:
         """(key, name, ups) of each column, or an open star."""
+        if not self.known:
+            return [OpenStar(self)]  # which knows its table: kept here it would make a cycle
         if self._items is None:
-            if self.known:
-                ups_of = self._ups_of
-                self._items = [(key, self._identifier(n), ups_of(n)) for key, n in self._calling_keys()]
-            else:
-                self._items = [OpenStar(self)]
+            ups_of = self._ups_of
+            self._items = [(key, self._identifier(n), ups_of(n)) for key, n in self._calling_keys()]
         return self._items
 
     def find(self, key: str, name: Spelled) -> tuple[bool, Ups | None]:
