@@ -8,7 +8,6 @@ from typing import Any
 from lineage.names import Identifier, TableName, is_path
 from lineage.sql.binding.binder import bind
 from lineage.sql.binding.results import Binding, Indirect, Output, StatementBinding
-from lineage.sql.collector import hold, release
 from lineage.sql.compile import compile_sql
 from lineage.sql.program import Program
 
@@ -41,16 +40,12 @@ def analyze(
     dialect = name if isinstance(name, str) else None
     defaults = Defaults(default_database, default_schema)
     sql = "" if text is None else str(text)
-    hold()
-    try:
-        program = compile_sql(sql, dialect)
-        detected = _detected(sql, program) if name is None else None
-        program = detected or program
-        catalogue = _catalogue(program, schemas, defaults) if schemas else {}
-        shown = program.dialect if detected else dialect or "generic"
-        return Analysis(bind(program, catalogue), shown, defaults, detected=detected is not None)
-    finally:
-        release()
+    program = compile_sql(sql, dialect)
+    detected = _detected(sql, program) if name is None else None
+    program = detected or program
+    catalogue = _catalogue(program, schemas, defaults) if schemas else {}
+    shown = program.dialect if detected else dialect or "generic"
+    return Analysis(bind(program, catalogue), shown, defaults, detected=detected is not None)
 
 
 def _detected(sql: str, generic: Program) -> Program | None:

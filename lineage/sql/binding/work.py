@@ -34,9 +34,13 @@ class Work:
 
     def spend_on_items(self, items: list[Any]) -> None:
         """Count the outputs of a scope, and what they depend on."""
-        if len(items) < _FEW and OpenStar not in map(type, items):
-            self.done += _PER_COLUMN * len(items)
-            return
+        if len(items) < _FEW:
+            for item in items:
+                if type(item) is OpenStar:
+                    break
+            else:
+                self.done += _PER_COLUMN * len(items)
+                return
         self.spend(
             _PER_COLUMN
             * sum([1 + (item.weight if type(item) is OpenStar else len(item[2])) for item in items])

@@ -204,7 +204,7 @@ def _parse_piece(text: Text, piece: Tokens, *, executes_text: bool = False) -> I
 
 def _parse_or_fall_back(text: Text, tokens: Tokens) -> list[Parsed]:
     """A statement that its dialect's parser cannot read may be readable to a relative's."""
-    sql, dialect, _ = text
+    sql, dialect = text.sql, text.dialect
     parsed = parse_run(text, tokens)
     if dialect in NO_SEPARATORS:
         if parsed and takes_more(parsed[0].tree, tokens):
@@ -223,7 +223,7 @@ def _parse_or_fall_back(text: Text, tokens: Tokens) -> list[Parsed]:
             again = tokenize(other, _BLANK.sub(" ", sql[:start]) + sql[start:end])
         except Exception:  # noqa: BLE001, S112 - the error told is the one of the text's own dialect
             continue
-        second = parse_run(text._replace(dialect=other), again) if again else []
+        second = parse_run(Text(sql, other, text.judge), again) if again else []
         if second and second[0].tree is not None and not isinstance(second[0].tree, exp.Command):
             return second
     return parsed

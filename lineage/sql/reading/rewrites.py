@@ -74,11 +74,23 @@ def rewrite(sql: str, tokens: list[Any]) -> list[Any]:
         tokens = with_run_texts(tokens)
     if kind is _SELECT and "INTO" in upper and _INTO_VARIABLES_LAST.search(sql):
         tokens = tokens[: max(i for i, token in enumerate(tokens) if token.token_type is TokenType.INTO)]
-    if "INTO" in upper and _INTO_VARIABLES.search(sql):
+    if _stands(_INTO_VARIABLES, "INTO", upper, sql):
         tokens = _without_variables(tokens)
     if ("--" in sql or "/*" in sql or "#" in sql) and _PARTED.search(sql):
         tokens = _with_whole_words(tokens)
     return close_joins(upper, tokens)
+
+
+def _stands(pattern: re.Pattern[str], word: str, upper: str, sql: str) -> bool:
+    """Whether the pattern, which begins with the word, is in the text: looked for only where the word is."""
+    if len(upper) != len(sql):  # a letter that is two in capitals: places differ
+        return pattern.search(sql) is not None
+    at = upper.find(word)
+    while at >= 0:
+        if pattern.match(sql, at):
+            return True
+        at = upper.find(word, at + 1)
+    return False
 
 
 def _without_compound_assignments(tokens: list[Any]) -> list[Any]:

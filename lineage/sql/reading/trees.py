@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sqlglot import Dialect, ErrorLevel, exp
 from sqlglot.errors import ParseError, TokenError
@@ -18,18 +18,23 @@ from lineage.sql.reading.tokens import Tokens, column_of, words
 STARTS: Final = words("SELECT WITH INSERT UPDATE DELETE MERGE CREATE DROP ALTER TRUNCATE REPLACE COPY")
 
 _local = threading.local()
+_IDENTIFIER: Final = exp.Identifier
+_LITERAL: Final = exp.Literal
 _ARE_NODES: Final[dict[type, bool]] = {}  # classes of what trees hold, as they are met
 
 # What the parser cannot read is reported with the statement; its warnings would quote the text, literals and all.
 logging.getLogger("sqlglot").addFilter(lambda _: not getattr(_local, "parsing", False))
 
 
-class Text(NamedTuple):
+class Text:
     """What is read: the text, sqlglot's name of its dialect, and who says which statements are not parsed here."""
 
-    sql: str
-    dialect: str
-    judge: Judge
+    __slots__ = ("dialect", "judge", "sql")
+
+    def __init__(self, sql: str, dialect: str, judge: Judge) -> None:
+        self.sql = sql
+        self.dialect = dialect
+        self.judge = judge
 
 
 class Parsed:
@@ -131,7 +136,7 @@ def unlink(tree: Any) -> None:
 
 
 def _cut(value: Any, kind: type, stack: list[Any]) -> None:
-    if kind is exp.Identifier or kind is exp.Literal:  # which hold no nodes
+    if kind is _IDENTIFIER or kind is _LITERAL:  # which hold no nodes
         value.parent = None
         return
     is_node = _ARE_NODES.get(kind)
