@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from lineage.sql.dialects import sqlglot_name
-from lineage.sql.masking import LITERALS, MASK
+from lineage.sql.masking import LITERALS
 
 # In these an unquoted name is the same in any case; in others only its spelling tells which one is meant.
 _FOLDS = frozenset(
@@ -72,6 +72,7 @@ class _Shapes:
         self._values = name in _VALUES
         self._dashes = name == "bigquery"  # my-project-1.data.t
         self._strings = frozenset(q for q in rules.QUOTES if isinstance(q, str) and len(q) == 1)
+        self._empty = "''" if "'" in self._strings else min(self._strings) * 2
         self._comments = frozenset(c if isinstance(c, str) else c[0] for c in rules.COMMENTS)
         self._openings = [c if isinstance(c, str) else c[0] for c in rules.COMMENTS]
         self._nested = bool(rules.NESTED_COMMENTS)
@@ -97,12 +98,21 @@ class _Shapes:
 
     def shape(self, sql: str, positions: bool = False) -> str:
         # To find that a text lacks a sign is quicker than to search it for a pattern.
+        commented = positions and any(sign in sql for sign in self._openings)
+        given: str | None = sql
         if any(sign in sql for sign in self._signs) and self._special.search(sql):
-            return self._shape_of_tokens(sql, positions)
+            given = self._with_plain_strings(sql)
+        shape = self._shape(given, positions, commented) if given is not None else sql
+        if shape is None:  # comments in comments
+            given = self._with_plain_strings(sql)
+            shape = self._shape(given, positions, commented) if given is not None else sql
+        return sql if shape is None else shape
+
+    def _shape(self, sql: str, positions: bool, commented: bool) -> str | None:
+        """The shape of a text in which each string ends at its closing sign; None where comments are nested."""
         names: list[str] = []
         strings, comments = self._strings, self._comments
         nested = False
-        commented = positions and any(sign in sql for sign in self._openings)
 
         def replace(match: re.Match[str]) -> str:
             nonlocal nested
@@ -124,12 +134,12 @@ class _Shapes:
 
         text = self._marks.sub(replace, sql)
         if nested:
-            return self._shape_of_tokens(sql, positions)
+            return None
         if self._folds:
             text = text.lower()
         for sign in _PUNCTUATION:
             text = text.replace(sign, f" {sign} ")
-        return _finished(" ".join(text.split()), names)
+        return _finished(" ".join(text.split()).replace(" .?", " ?"), names)
 
     def strings(self, sql: str) -> set[str]:
         if any(sign in sql for sign in self._signs) and self._special.search(sql):
@@ -151,33 +161,27 @@ class _Shapes:
             return True
         return before == "-" and self._dashes and sql[start - 2 : start - 1].isalnum()
 
-    def _shape_of_tokens(self, sql: str, positions: bool) -> str:
-        """The same, slowly, where strings have forms that only the tokenizer knows."""
+    def _with_plain_strings(self, sql: str) -> str | None:
+        """The text with an empty string in the place of each string, and a space for each comment; slowly.
+
+        For strings and comments of forms that only the tokenizer knows. None where it does not know them either.
+        """
         from sqlglot.errors import SqlglotError
 
         try:
             tokens = self._dialect.tokenize(sql)
         except SqlglotError:
-            return sql
-        names: list[str] = []
-        words: list[str] = []
-        commented = positions and any(sign in sql for sign in self._openings)
+            return None
+        pieces: list[str] = []
+        at = 0
         for token in tokens:
-            if token.token_type in LITERALS:
-                text = sql[token.start : token.end + 1]
-                place = positions and len(text) < 3 and text.isdigit()
-                place = place and (commented or _may_be_place(sql, token.start))
-                words.append(text if place else MASK)
-            elif sql[token.start] in '"`[' and token.start != token.end:
-                names.append(sql[token.start : token.end + 1])
-                words.append('""')
-            else:
-                text = sql[token.start : token.end + 1]
-                words.append(text.lower() if self._folds else text)
-        text = " ".join(words)
-        for sign in _PUNCTUATION:
-            text = text.replace(sign, f" {sign} ")
-        return _finished(" ".join(text.split()), names)
+            gap = sql[at : token.start]
+            pieces.append(" " if gap.strip() else gap)
+            text = sql[token.start : token.end + 1]
+            is_string = token.token_type in LITERALS and not text[:1].isdigit() and text[:1] != "."
+            pieces.append(self._empty if is_string else text)
+            at = token.end + 1
+        return "".join(pieces)
 
 
 def _may_be_place(sql: str, start: int) -> bool:

@@ -116,6 +116,8 @@ def compile_copy(builder: Builder, node: Any) -> None:
     """COPY INTO a table from files or a query, or from a table or query to files."""
     builder.statement.kind = "copy"
     this = node.args.get("this")
+    if [token.text.upper() for token in builder.tokens[:3]] == ["COPY", "FROM", "DATABASE"]:  # DuckDB
+        raise Unsupported("copies every table of a database, and names none")
     files = node.args.get("files") or []
     if type(this) is exp.Subquery:
         number = compile_query(builder, this, -1, {})

@@ -11,6 +11,7 @@ from lineage.sql.compiling.builder import Builder
 from lineage.sql.compiling.constants import remember, value_of
 from lineage.sql.compiling.queries import SET_OPERATIONS, compile_query
 from lineage.sql.compiling.table_names import table_parts
+from lineage.sql.compiling.targets import fill_new
 from lineage.sql.reading.commands import Name, names
 
 
@@ -62,7 +63,7 @@ def compile_set(builder: Builder, node: Any) -> None:
 
 
 def compile_declare(builder: Builder, node: Any) -> None:
-    """DECLARE reads what its defaults read."""
+    """DECLARE reads what its defaults read, and makes T-SQL's @tables."""
     builder.statement.kind = "declare"
     compile_queries_within(builder, node)
     for item in node.args.get("expressions") or ():
@@ -70,6 +71,11 @@ def compile_declare(builder: Builder, node: Any) -> None:
         for name in names if isinstance(names, list) else [names]:
             if isinstance(name, exp.Expr) and item.args.get("default"):
                 _set_variable(builder, name, item.args["default"])
+            if type(name) is exp.Parameter and type(item.args.get("kind")) is exp.Schema:  # @t TABLE (...)
+                columns = [
+                    builder.ident(one.args["this"]) for one in item.args["kind"].find_all(exp.ColumnDef)
+                ]
+                fill_new(builder, [("@" + name.name, False)], columns or None, None, temporary=True)
 
 
 def _set_variable(builder: Builder, name: Any, value: Any) -> None:

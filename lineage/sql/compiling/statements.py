@@ -89,10 +89,8 @@ def _create(builder: Builder, node: Any) -> None:
     kind = str(args.get("kind") or "").upper()
     builder.statement.kind = "create_" + (kind.lower().replace(" ", "_") or "object")
     body = args.get("expression")
-    if kind in ("PROCEDURE", "FUNCTION"):
-        builder.let_literals_matter()  # a body may stand in quotes
-        for inner in _block(body):
-            compile_statement(builder, inner)
+    if kind in ("PROCEDURE", "FUNCTION", "MACRO"):
+        _routine(builder, args.get("this"), body)
         builder.statement.kind = "create_" + kind.lower()
         return
     if kind not in ("TABLE", "VIEW"):
@@ -121,6 +119,25 @@ def _create(builder: Builder, node: Any) -> None:
     for item in properties:
         if type(item) is exp.ToTableProperty and query is not None:  # ClickHouse: a view that fills a table
             flow_into(builder, table_parts(builder, item.args["this"]), None, query, False)
+
+
+def _routine(builder: Builder, head: Any, body: Any) -> None:
+    """What a body that is no text reads and writes. Its parameters are no columns."""
+    builder.let_literals_matter()  # a body may stand in quotes
+    given = head.args.get("expressions") or () if type(head) is exp.UserDefinedFunction else ()
+    named = [item.args["this"] if type(item) is exp.ColumnDef else item for item in given]
+    keys = [builder.key_of_node(name) for name in named if type(name) is exp.Identifier]
+    scalars, odd_names = builder.scalars, builder.odd_names
+    builder.scalars = {**scalars, **dict.fromkeys(keys, exp.Null())}
+    builder.odd_names = odd_names or bool(keys)
+    try:
+        statements = _block(body)
+        for inner in statements:
+            compile_statement(builder, inner)
+        if not statements:
+            compile_queries_within(builder, body)
+    finally:
+        builder.scalars, builder.odd_names = scalars, odd_names
 
 
 def _block(body: Any) -> list[Any]:

@@ -17,7 +17,7 @@ from lineage.sql.reading.suspicion import Judge, refusal_of_text, suspicion_of_t
 from lineage.sql.reading.templates import neutralise
 from lineage.sql.reading.tokens import Tokens, pieces, words
 from lineage.sql.reading.trees import Parsed, Text, open_command, parse_run, token_error, tokenize
-from lineage.sql.reading.tsql import with_trigger_tables
+from lineage.sql.reading.tsql import with_returned_tables, with_trigger_tables
 from lineage.sql.reading.unseparated import (
     CONTROL,
     NO_SEPARATORS,
@@ -128,7 +128,7 @@ def _parse_tokens(text: Text, tokens: Tokens) -> Iterator[Parsed]:
     if not tokens:
         return
     if text.dialect in NO_SEPARATORS:
-        tokens = with_trigger_tables(tokens)
+        tokens = with_returned_tables(with_trigger_tables(tokens))
     statements = _split(text.sql, tokens)
     if (len(statements) > 1 and any(t.text.upper() in _BLOCK_WORDS for t in tokens if len(t.text) < 10)) or (
         tokens[0].text.upper() in ("FOR", "WHILE")

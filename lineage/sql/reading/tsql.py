@@ -1,4 +1,4 @@
-"""T-SQL put into forms that the parser knows: EXEC ('...'), OUTPUT ... INTO, the rows of a trigger."""
+"""T-SQL put into forms that the parser knows: EXEC ('...'), OUTPUT ... INTO, the rows of triggers and functions."""
 
 from __future__ import annotations
 
@@ -49,6 +49,34 @@ def _table_of_trigger(tokens: list[Any], place: int) -> list[Any]:
     ):
         end += 1
     return tokens[on:end]
+
+
+def with_returned_tables(tokens: list[Any]) -> list[Any]:
+    """A function that RETURNS @t TABLE (...) reads as one that declares @t, and RETURN as `SELECT * FROM @t`."""
+    out: list[Any] = []
+    name: list[Any] = []
+    declared: list[Any] = []
+    for at, token in enumerate(tokens):
+        text = token.text.upper()
+        if text == "RETURNS" and word(tokens, at + 3) == "TABLE":
+            variable = tokens[at + 1 : at + 3]
+            name = variable if variable[0].token_type is TokenType.PARAMETER else []
+            declared = tokens[at + 1 : closing(tokens, at + 4) + 1] if name else []
+        elif text in ("CREATE", "ALTER"):
+            name = declared = []
+        if name and text == "RETURN":
+            star = (
+                (TokenType.SELECT, "SELECT"),
+                (TokenType.STAR, "*"),
+                (TokenType.FROM, "FROM"),
+            )
+            out += [*[like(token, kind, text) for kind, text in star], *name]
+            continue
+        out.append(token)
+        if declared and text == "BEGIN":
+            out += [like(token, TokenType.DECLARE, "DECLARE"), *declared]
+            declared = []
+    return out
 
 
 def with_run_texts(tokens: list[Any]) -> list[Any]:

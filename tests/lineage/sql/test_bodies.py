@@ -5,7 +5,7 @@ import pytest
 from lineage.sql import analyze
 from lineage.sql.compile import compile_sql
 from lineage.sql.program import ALL_LITERALS
-from tests.lineage.sql.reading import columns, tables
+from tests.lineage.sql.reading import columns, indirect, tables
 
 MOVE = "insert into m select a from t"
 
@@ -196,6 +196,42 @@ def test_short_tsql_statements_do_not_swallow_those_that_follow():
         if @x = 1 exec('insert into n select b from u') else delete from q
     """
     assert tables(sql, "tsql") == (["t", "u"], ["m", "n", "q"])
+
+
+def test_a_function_returns_what_it_filled_its_table_with():
+    sql = """create function dbo.f(@i int) returns @r table (id int, n int) as begin
+        insert into @r select k, count(*) from dbo.src where i = @i group by k
+        if @i > 1 return
+        insert @r (n) select m from dbo.other
+        return end"""
+    assert tables(sql, "tsql") == (["dbo.src", "dbo.other"], [])
+    assert columns(sql, "tsql")[-2:] == ["id <- dbo.src.k", "n <- dbo.other.m"]
+
+
+def test_a_table_variable_has_the_columns_it_is_declared_with():
+    sql = "declare @r table (id int, n int) insert into @r select k, m from t insert into u select n from @r"
+    assert columns(sql, "tsql") == ["u.n <- t.m"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "dialect"),
+    [
+        ("create macro f(p) as (select max(a) from t where b = p)", "duckdb"),
+        ("create macro f(p) as table select max(a) from t where b = p", "duckdb"),
+        ("create macro f(p) as p + (select max(a) from t where b = p)", "duckdb"),
+        ("create function d.f(p int64) returns int64 as ((select max(a) from t where b = p))", "bigquery"),
+        ("create or replace table function d.f(p int64) as select max(a) from t where b = p", "bigquery"),
+        ("create function f(p int) returns int return (select max(a) from t where b = p)", "postgres"),
+    ],
+)
+def test_a_functions_query_is_read_and_its_parameters_are_no_columns(sql: str, dialect: str):
+    assert tables(sql, dialect) == (["t"], [])
+    assert [line.partition(" ")[2] for line in columns(sql, dialect)] == ["<- t.a"]
+    assert indirect(sql, dialect) == ["where: t.b"]
+
+
+def test_a_copy_of_a_whole_database_is_unsupported():
+    assert reasons("copy from database a to b", "duckdb") == ["sql_unsupported"]
 
 
 def test_inserted_and_deleted_are_the_triggers_table():
