@@ -121,8 +121,10 @@ class Builder:
         return number
 
     def _full_table(self, parts: list[Name]) -> int:
-        if len(parts) == 1 and self.default_schema:
-            parts.insert(0, self.default_schema)
+        if len(parts) == 1 and (self.default_schema or self.default_database):
+            parts.insert(
+                0, self.default_schema or ("", False)
+            )  # of a database that USE named, a schema nobody did
         if len(parts) == 2 and self.default_database:
             parts.insert(0, self.default_database)
         if len(parts) > 4:

@@ -105,6 +105,17 @@ def test_use_and_search_path_fill_names_that_follow(dialect: str, before: str, n
     assert tables(f"{before}; select a from t", dialect) == ([name], [])
 
 
+@pytest.mark.parametrize("dialect", ["tsql", "snowflake", "duckdb", "trino"])
+def test_use_of_a_database_leaves_the_schema_open(dialect: str):
+    (table,) = compile_sql("use shop; select a from t", dialect).table_names
+    assert (table.database, table.schema) == (Identifier("shop"), None)
+    schemas = {"shop.dbo.t": ["a"], "other.dbo.t": ["b"]}
+    found = analyze("use shop; select * from t", dialect, default_schema="dbo", schemas=schemas).to_dict()
+    assert [entry["upstreams"] for entry in found["column_lineage"]] == [
+        [{"table": "shop.dbo.t", "column": "a"}]
+    ]
+
+
 def test_schemas_are_found_by_the_tail_of_a_name():
     schemas = {"db.s.t": {"a": "int", "b": "int"}}
     assert columns("select * from s.t", schemas=schemas) == ["a <- s.t.a", "b <- s.t.b"]
