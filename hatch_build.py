@@ -1,4 +1,4 @@
-"""Builds the package with its SQL engine compiled to C by mypyc: the same source, twice as fast.
+"""Builds the package with its SQL engine compiled to C by mypyc: the same source, and half the time.
 
 A checkout stays plain Python, so that what is edited is what runs. A wheel is compiled where there is a C compiler,
 unless HEADWATER_PURE is set.
@@ -63,7 +63,10 @@ def compile_in_place(folder: Path) -> list[Path]:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     shutil.rmtree(folder / "build", ignore_errors=True)
     if done.returncode:
-        raise RuntimeError(f"the SQL engine was not compiled:\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
+        said = f"{done.stdout[-4000:]}{done.stderr[-4000:]}"
+        raise RuntimeError(
+            f"the SQL engine does not compile; HEADWATER_PURE=1 leaves it plain Python:\n{said}"
+        )
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
     return sorted(path.relative_to(folder) for path in folder.rglob(f"*{suffix}"))
 
@@ -81,7 +84,7 @@ class CustomBuildHook(BuildHookInterface[Any]):
         if version == "editable" or self.target_name != "wheel" or os.environ.get("HEADWATER_PURE"):
             return
         if not has_compiler():
-            self.app.display_warning("no C compiler: the SQL engine stays plain Python, half as fast")
+            self.app.display_warning("no C compiler: the SQL engine stays plain Python, and slower")
             return
         self.scratch = tempfile.TemporaryDirectory()
         folder = Path(self.scratch.name)

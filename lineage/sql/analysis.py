@@ -78,7 +78,7 @@ def _catalogue(
     program: Program, schemas: Mapping[str, Any], defaults: Defaults
 ) -> dict[TableName, Sequence[str]]:
     """The given columns of the program's tables: by the whole name, else by a tail that only one name has."""
-    wanted_parts = {t: tuple(str(defaults.fill(t)).lower().split(".")) for t in program.table_names}
+    wanted_parts = {t: _parts(defaults.fill(t)) for t in program.table_names}
     by_table: dict[str, list[tuple[tuple[str, ...], str]]] = {
         parts[-1]: [] for parts in wanted_parts.values()
     }
@@ -95,9 +95,19 @@ def _catalogue(
     return out
 
 
-def _same_tail(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    shared = min(len(one), len(other))
-    return one[-shared:] == other[-shared:]
+def _parts(table: TableName) -> tuple[str, ...]:
+    """The parts of a name from the outermost that is given; "" for one that is open."""
+    parts = [table.instance, table.database, table.schema, table.table]
+    while parts[0] is None:
+        parts.pop(0)
+    return tuple(one for part in parts for one in (part.text.lower().split(".") if part else ("",)))
+
+
+def _same_tail(given: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
+    shared = min(len(given), len(wanted))
+    if shared > 1 and "" in wanted and len(given) < len(wanted):
+        return False  # which of its parts the open one is cannot be told
+    return all(w in ("", g) for g, w in zip(given[-shared:], wanted[-shared:], strict=True))
 
 
 class Analysis:

@@ -33,6 +33,7 @@ _ITEMS = rf"{_ITEM}(?: , {_ITEM})*"
 _LIST = re.compile(rf"\((?<=\bin \() {_ITEMS} \)", re.I)
 _ARRAY = re.compile(rf"\[ {_ITEMS} \]", re.I)
 _ROWS = re.compile(rf"\((?:(?<=\bvalues \()|(?<=\bin \( \()) ({_ITEMS}) \)(?: , \( {_ITEMS} \))*", re.I)
+_BODY = re.compile(r"\s*(\$\w*\$)(?:(?!\1)(?s:.))*\1\s*")  # all in dollar quotes
 # Before a number that means an item of the select list.
 _PLACE = re.compile(r"(?:,|\bby|\bby\s*[-+]|\b(?:distinct|all)|\bon\s*\()\s*$", re.I)
 
@@ -72,6 +73,7 @@ class _Shapes:
         self._values = name in _VALUES
         self._dashes = name == "bigquery"  # my-project-1.data.t
         self._strings = frozenset(q for q in rules.QUOTES if isinstance(q, str) and len(q) == 1)
+        self._commands = frozenset(rules.COMMANDS)
         self._empty = "''" if "'" in self._strings else min(self._strings) * 2
         self._comments = frozenset(c if isinstance(c, str) else c[0] for c in rules.COMMENTS)
         self._openings = [c if isinstance(c, str) else c[0] for c in rules.COMMENTS]
@@ -98,6 +100,8 @@ class _Shapes:
 
     def shape(self, sql: str, positions: bool = False) -> str:
         # To find that a text lacks a sign is quicker than to search it for a pattern.
+        if "{{" in sql:
+            return sql  # a template's strings may be names
         commented = positions and any(sign in sql for sign in self._openings)
         given: str | None = sql
         if any(sign in sql for sign in self._signs) and self._special.search(sql):
@@ -164,9 +168,10 @@ class _Shapes:
     def _with_plain_strings(self, sql: str) -> str | None:
         """The text with an empty string in the place of each string, and a space for each comment; slowly.
 
-        For strings and comments of forms that only the tokenizer knows. None where it does not know them either.
+        For strings and comments of forms that only the tokenizer knows. None where it does not tell them either.
         """
         from sqlglot.errors import SqlglotError
+        from sqlglot.tokenizer_core import TokenType
 
         try:
             tokens = self._dialect.tokenize(sql)
@@ -174,7 +179,14 @@ class _Shapes:
             return None
         pieces: list[str] = []
         at = 0
-        for token in tokens:
+        for before, token in zip([None, *tokens], tokens, strict=False):
+            is_rest = before is not None and before.token_type in self._commands
+            if before is not None and is_rest and token.token_type is TokenType.STRING:
+                if not _BODY.fullmatch(sql, before.end + 1, token.end + 1):
+                    return None  # all the rest of a command is one token, names and all
+                pieces.append(f" {self._empty}")
+                at = token.end + 1
+                continue
             gap = sql[at : token.start]
             pieces.append(" " if gap.strip() else gap)
             text = sql[token.start : token.end + 1]

@@ -50,7 +50,9 @@ class Catalogue:
 
     def _key(self, table: int) -> Key:
         keys = self._program.keys
-        return tuple([keys[name] for name in self._program.tables[table] if name >= 0])
+        names = self._program.tables[table]
+        last = max([place for place, name in enumerate(names) if name >= 0])
+        return tuple([keys[name] if name >= 0 else "" for name in names[: last + 1]])
 
     def _tables_by_key(self) -> dict[Key, list[int]]:
         if not self._numbers:

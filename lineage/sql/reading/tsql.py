@@ -55,28 +55,48 @@ def with_returned_tables(tokens: list[Any]) -> list[Any]:
     """A function that RETURNS @t TABLE (...) reads as one that declares @t, and RETURN as `SELECT * FROM @t`."""
     out: list[Any] = []
     name: list[Any] = []
-    declared: list[Any] = []
+    declared: list[Any] = []  # the name and the columns, until the function begins
+    start = -1  # where they begin, as long as their bracket is open
+    depth = blocks = 0
     for at, token in enumerate(tokens):
-        text = token.text.upper()
-        if text == "RETURNS" and word(tokens, at + 3) == "TABLE":
-            variable = tokens[at + 1 : at + 3]
-            name = variable if variable[0].token_type is TokenType.PARAMETER else []
-            declared = tokens[at + 1 : closing(tokens, at + 4) + 1] if name else []
-        elif text in ("CREATE", "ALTER"):
-            name = declared = []
-        if name and text == "RETURN":
-            star = (
-                (TokenType.SELECT, "SELECT"),
-                (TokenType.STAR, "*"),
-                (TokenType.FROM, "FROM"),
-            )
-            out += [*[like(token, kind, text) for kind, text in star], *name]
+        text = word(tokens, at)
+        if text in ("CREATE", "ALTER"):
+            name, declared, start, depth, blocks = [], [], -1, 0, 0
+        elif text == "RETURNS" and not name and _is_table_variable(tokens, at + 1):
+            name, start = tokens[at + 1 : at + 3], at + 1
+        elif start >= 0 and (token.token_type in OPEN or token.token_type in CLOSE):
+            depth += 1 if token.token_type in OPEN else -1
+            if depth == 0:
+                declared, start = tokens[start : at + 1], -1
+        elif name and start < 0 and text in ("BEGIN", "CASE"):
+            blocks += 1
+        elif name and blocks and text == "END":
+            blocks -= 1
+            if blocks == 0:
+                name = []
+        if name and blocks and text == "RETURN":
+            out += [
+                like(token, TokenType.SELECT, "SELECT"),
+                like(token, TokenType.STAR, "*"),
+                like(token, TokenType.FROM, "FROM"),
+                *name,
+            ]
             continue
         out.append(token)
         if declared and text == "BEGIN":
             out += [like(token, TokenType.DECLARE, "DECLARE"), *declared]
             declared = []
     return out
+
+
+def _is_table_variable(tokens: list[Any], at: int) -> bool:
+    """Whether `@t TABLE (` stands there."""
+    return (
+        at + 3 < len(tokens)
+        and tokens[at].token_type is TokenType.PARAMETER
+        and word(tokens, at + 2) == "TABLE"
+        and tokens[at + 3].token_type is TokenType.L_PAREN
+    )
 
 
 def with_run_texts(tokens: list[Any]) -> list[Any]:

@@ -208,6 +208,23 @@ def test_a_function_returns_what_it_filled_its_table_with():
     assert columns(sql, "tsql")[-2:] == ["id <- dbo.src.k", "n <- dbo.other.m"]
 
 
+@pytest.mark.parametrize("word", ["return", "alter", "begin", "end"])
+def test_a_keyword_in_quotes_is_none(word: str):
+    sql = f"""create function f() returns @r table (x varchar(9) default '{word}') as begin
+        insert into @r select [{word}] from s where k = '{word}'
+        return end"""
+    assert columns(sql, "tsql") == [f"x <- s.{word}"]
+
+
+def test_a_return_behind_the_function_returns_nothing():
+    sql = """create function f() returns @r table (x int) as begin
+        insert @r select case when a = 1 then b end from s; return; end
+        go
+        if 1 = 1 return
+        select q from z"""
+    assert columns(sql, "tsql") == ["x <- s.a s.b", "q <- z.q"]
+
+
 def test_a_table_variable_has_the_columns_it_is_declared_with():
     sql = "declare @r table (id int, n int) insert into @r select k, m from t insert into u select n from @r"
     assert columns(sql, "tsql") == ["u.n <- t.m"]

@@ -116,6 +116,14 @@ def test_use_of_a_database_leaves_the_schema_open(dialect: str):
     ]
 
 
+def test_a_database_is_no_schema_of_that_name():
+    sql = "create table shop.t (q int); use shop; select * from t"
+    assert columns(sql, "snowflake") == ["* <- shop.t.*"]  # shop.<open>.t
+    sql = "use shop; select * from t; select * from x.shop.t"
+    assert columns(sql, "snowflake", {"shop.t": ["z"]}) == ["* <- shop.t.*", "z <- x.shop.t.z"]
+    assert columns("use shop; select * from t", "snowflake", {"shop.s.t": ["z"]}) == ["z <- shop.t.z"]
+
+
 def test_schemas_are_found_by_the_tail_of_a_name():
     schemas = {"db.s.t": {"a": "int", "b": "int"}}
     assert columns("select * from s.t", schemas=schemas) == ["a <- s.t.a", "b <- s.t.b"]
