@@ -175,16 +175,15 @@ def test_a_damaged_parquet_file_is_warned_of_and_the_others_go_on(packing, write
     damage=st.binary(max_size=20),
 )
 @settings(max_examples=200, deadline=None)
-def test_no_damage_anywhere_ends_the_run_but_with_an_error_of_ours(
-    form, packing, place, damage, tmp_path_factory
-):
+def test_no_damage_anywhere_hurts_another_file(form, packing, place, damage, tmp_path_factory):
     content = bytearray(PACKED[packing](WRITTEN[form](TWO)))
     start = int(place * len(content))
     content[start : start + len(damage) + 1] = damage
     folder = tmp_path_factory.mktemp("damaged")
-    path = folder / f"a.{form}{packing}"
-    path.write_bytes(content)
-    run_connector(QueryLog, {"path": str(path), "skip_older": False}, window=DAY, folder=folder)
+    (folder / f"a.{form}{packing}").write_bytes(content)
+    (folder / f"b.{form}").write_bytes(WRITTEN[form]([entry(sql="select a from intact")]))
+    found = run_connector(QueryLog, {"path": str(folder), "skip_older": False}, window=DAY, folder=folder)
+    assert "select a from intact" in [statement.sql for statement in found.statements]
 
 
 def test_damage_in_a_later_part_of_a_parquet_file_leaves_the_parts_before(write, read):
