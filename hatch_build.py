@@ -1,4 +1,4 @@
-"""Builds the package with its SQL engine compiled to C by mypyc: the same source, and half the time.
+"""Builds the package with its SQL engine compiled to C by mypyc: the same source, faster.
 
 A checkout stays plain Python, so that what is edited is what runs. A wheel is compiled where there is a C compiler,
 unless HEADWATER_PURE is set.

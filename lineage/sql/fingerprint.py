@@ -99,17 +99,15 @@ class _Shapes:
         self._signs, self._special = _special(rules)
 
     def shape(self, sql: str, positions: bool = False) -> str:
-        # To find that a text lacks a sign is quicker than to search it for a pattern.
         if "{{" in sql:
             return sql  # a template's strings may be names
         commented = positions and any(sign in sql for sign in self._openings)
-        given: str | None = sql
-        if any(sign in sql for sign in self._signs) and self._special.search(sql):
-            given = self._with_plain_strings(sql)
-        shape = self._shape(given, positions, commented) if given is not None else sql
-        if shape is None:  # comments in comments
-            given = self._with_plain_strings(sql)
-            shape = self._shape(given, positions, commented) if given is not None else sql
+        # To find that a text lacks a sign is quicker than to search it for a pattern.
+        special = any(sign in sql for sign in self._signs) and self._special.search(sql)
+        shape = None if special else self._shape(sql, positions, commented)
+        if shape is None:
+            plain = self._with_plain_strings(sql)
+            shape = None if plain is None else self._shape(plain, positions, commented)
         return sql if shape is None else shape
 
     def _shape(self, sql: str, positions: bool, commented: bool) -> str | None:
@@ -179,15 +177,17 @@ class _Shapes:
             return None
         pieces: list[str] = []
         at = 0
-        for before, token in zip([None, *tokens], tokens, strict=False):
-            is_rest = before is not None and before.token_type in self._commands
-            if before is not None and is_rest and token.token_type is TokenType.STRING:
-                if not _BODY.fullmatch(sql, before.end + 1, token.end + 1):
+        for place, token in enumerate(tokens):
+            is_rest = place > 0 and tokens[place - 1].token_type in self._commands
+            if is_rest and token.token_type is TokenType.STRING:
+                if not _BODY.fullmatch(sql, at, token.end + 1):
                     return None  # all the rest of a command is one token, names and all
                 pieces.append(f" {self._empty}")
                 at = token.end + 1
                 continue
             gap = sql[at : token.start]
+            if gap.strip() and not gap.lstrip().startswith(tuple(self._openings)):
+                return None  # no comment: nothing of a text may be lost
             pieces.append(" " if gap.strip() else gap)
             text = sql[token.start : token.end + 1]
             is_string = token.token_type in LITERALS and not text[:1].isdigit() and text[:1] != "."

@@ -51,7 +51,7 @@ class Catalogue:
     def _key(self, table: int) -> Key:
         keys = self._program.keys
         names = self._program.tables[table]
-        last = max([place for place, name in enumerate(names) if name >= 0])
+        last = max([place for place, name in enumerate(names) if name >= 0], default=-1)
         return tuple([keys[name] if name >= 0 else "" for name in names[: last + 1]])
 
     def _tables_by_key(self) -> dict[Key, list[int]]:

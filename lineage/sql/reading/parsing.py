@@ -128,7 +128,9 @@ def _parse_tokens(text: Text, tokens: Tokens) -> Iterator[Parsed]:
     if not tokens:
         return
     if text.dialect in NO_SEPARATORS:
-        tokens = with_returned_tables(with_trigger_tables(tokens))
+        tokens = with_trigger_tables(tokens)
+        if "returns" in text.sql.lower():
+            tokens = with_returned_tables(tokens)
     statements = _split(text.sql, tokens)
     if (len(statements) > 1 and any(t.text.upper() in _BLOCK_WORDS for t in tokens if len(t.text) < 10)) or (
         tokens[0].text.upper() in ("FOR", "WHILE")

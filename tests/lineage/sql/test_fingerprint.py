@@ -40,6 +40,12 @@ SAME = [
 APART = [
     ("postgres", "select a from t1", "select a from t2"),
     ("postgres", "prepare p as select E'a' from t1", "prepare p as select E'a' from t2"),
+    ("oracle", "select q'[x]', a from t1", "select q'[x]', a from t2"),
+    (
+        "postgres",
+        "select $q$it's$q$, a from t1 /* x */ where b = 'y'",
+        "select $q$it's$q$, a from t2 where b = 'y'",
+    ),
     ("spark", "select * from {{ ref('t1') }}", "select * from {{ ref('t2') }}"),
     ("postgres", 'select "A" from t', 'select "a" from t'),
     ("postgres", 'select "x 1" from t', 'select "x 2" from t'),
