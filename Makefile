@@ -21,10 +21,10 @@ demo: $(STAMPS)/run  ## Sync the demo shop, and show where a dashboard's numbers
 ui: $(STAMPS)/run  ## Open Dagster's UI on the demo.
 	@$(BIN)/headwater --project pipelines/demo/shop ui
 
-test: $(STAMPS)/dev  ## Run the tests.
+test: $(STAMPS)/dev $(STAMPS)/plugins  ## Run the tests.
 	@$(BIN)/pytest -q
 
-test-long: $(STAMPS)/dev  ## Run the tests with the full counts of what `make test` samples.
+test-long: $(STAMPS)/dev $(STAMPS)/plugins  ## Run the tests with the full counts of what `make test` samples.
 	@HEADWATER_LONG=1 $(BIN)/pytest -q --timeout 1800
 
 wheel: $(STAMPS)/dev  ## Build the wheel in dist/, its SQL engine compiled to C: for where headwater is to work, and fast.
@@ -51,7 +51,7 @@ format: $(STAMPS)/dev  ## Put the code into form.
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(STAMPS)/dev  ## Measure, beside peers or a lower bound; figures stand in bench/RESULTS.md.
+bench: $(STAMPS)/dev $(STAMPS)/plugins  ## Measure, beside peers or a lower bound; figures stand in bench/RESULTS.md.
 	@$(BIN)/python -m bench
 
 demo-artifacts: $(STAMPS)/dev  ## Make the demo's dbt artifacts again, with dbt itself.
@@ -60,6 +60,8 @@ demo-artifacts: $(STAMPS)/dev  ## Make the demo's dbt artifacts again, with dbt 
 lock: $(STAMPS)/uv  ## Choose the newest allowed versions again.
 	@$(COMPILE) --upgrade --group dev --output-file requirements-dev.lock
 	@$(COMPILE) --upgrade --constraint requirements-dev.lock --output-file requirements.lock
+	@$(subst pyproject.toml --group build,requirements-plugins.in,$(COMPILE)) --upgrade \
+		--output-file requirements-plugins.lock
 
 clean:  ## Remove what was set up and what tools left.
 	rm -rf $(VENV) dist pipelines/demo/shop/data pipelines/demo/shop/.headwater .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
@@ -80,4 +82,11 @@ $(STAMPS)/dev: $(STAMPS)/run requirements-dev.lock requirements-nodeps.lock
 	@echo "installing what tests and checks need"
 	@$(INSTALL) --require-hashes -r requirements-dev.lock
 	@$(INSTALL) --require-hashes --no-deps -r requirements-nodeps.lock
+	@touch $@
+
+# CloudQuery plugins run in an environment of their own: their SDK's pins are not ours.
+$(STAMPS)/plugins: $(STAMPS)/uv requirements-plugins.lock
+	@echo "installing what CloudQuery plugins of the tests need"
+	@test -x $(VENV)/plugins/bin/python || $(BIN)/python -m venv --without-pip $(VENV)/plugins
+	@VIRTUAL_ENV=$(abspath $(VENV)/plugins) $(UV) pip install --quiet --require-hashes -r requirements-plugins.lock
 	@touch $@

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench import large, query_log, resync, sql, startup
+from bench import cloudquery_host, large, query_log, resync, sql, startup, tables
 from bench.measure import Figure
 
 BENCHMARKS: dict[str, Callable[[Path], Iterator[Figure]]] = {
@@ -18,6 +18,8 @@ BENCHMARKS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "large": large.run,
     "query_log": query_log.run,
     "sql": sql.run,
+    "tables": tables.run,
+    "cloudquery_host": cloudquery_host.run,
 }
 
 

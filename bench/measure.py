@@ -17,21 +17,23 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured value, in words; `limit` is the largest value that meets the target."""
+    """One measured value, in words; `limit` is the largest value that meets the target, `at_least` the smallest."""
 
     name: str
     value: float
     unit: str = ""
     limit: float | None = None
+    at_least: float | None = None
 
     @property
     def missed(self) -> bool:
-        return self.limit is not None and self.value > self.limit
+        above = self.limit is not None and self.value > self.limit
+        return above or (self.at_least is not None and self.value < self.at_least)
 
     def __str__(self) -> str:
-        target = (
-            "" if self.limit is None else f"  (at most {self.limit:g}{': MISSED' if self.missed else ''})"
-        )
+        missed = ": MISSED" if self.missed else ""
+        target = "" if self.limit is None else f"  (at most {self.limit:g}{missed})"
+        target = target if self.at_least is None else f"  (at least {self.at_least:g}{missed})"
         return f"{self.name:<58}{self.value:>12,.2f} {self.unit}{target}"
 
 
@@ -75,3 +77,18 @@ def succeed(finished: Finished) -> Finished:
     if finished.code:
         raise RuntimeError(f"exit code {finished.code}\n{finished.errors[-4000:]}")
     return finished
+
+
+def environment(name: str, packages: Sequence[str]) -> str:
+    """The interpreter of an environment of its own with these packages, made at the first use and kept."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = cache / "headwater-bench" / f"{name}-{packages[0].partition('==')[2]}"
+    python = str(folder / "bin" / "python")
+    if not (folder / "ready").exists():
+        uv = str(Path(sys.executable).with_name("uv"))
+        subprocess.run(
+            (uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)), check=True
+        )
+        subprocess.run((uv, "pip", "install", "--quiet", "--python", python, *packages), check=True)
+        (folder / "ready").touch()
+    return python

@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.measure import ROOT, Figure
+from bench.measure import ROOT, Figure, environment
 from bench.sql_texts import SHORT
 
 ROUNDS = 15
@@ -84,21 +84,6 @@ def _peer(peer: str, texts: Path) -> tuple[float, int]:
         raise RuntimeError(f"{peer} ended with exit code {child.returncode}")
     rounds = [json.loads(line) for line in given.splitlines()]
     return min(seconds for seconds, _ in rounds), max(failed for _, failed in rounds)
-
-
-def environment(name: str, packages: Sequence[str]) -> str:
-    """The interpreter of an environment of its own with these packages, made at the first use and kept."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "headwater-bench" / f"{name}-{packages[0].partition('==')[2]}"
-    python = str(folder / "bin" / "python")
-    if not (folder / "ready").exists():
-        uv = str(Path(sys.executable).with_name("uv"))
-        subprocess.run(
-            (uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)), check=True
-        )
-        subprocess.run((uv, "pip", "install", "--quiet", "--python", python, *packages), check=True)
-        (folder / "ready").touch()
-    return python
 
 
 def _output(*command: str) -> str:

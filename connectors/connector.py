@@ -1,10 +1,9 @@
-"""The class that a connector's author subclasses. The verbs have the Secoda SDK's names and signatures."""
+"""The class that a connector's author subclasses, and what a run gives it."""
 
 from __future__ import annotations
 
 import logging
-from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,22 +13,39 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from connectors.config.secrets import Redactor
 from connectors.errors import ConnectorError
-from connectors.model import CheckResult, DeclaredLineage, ExtractReport, Resource, Statement, Window
+from connectors.model import (
+    CheckResult,
+    Dataset,
+    DeclaredLineage,
+    ExtractReport,
+    RefusedRow,
+    Resource,
+    Statement,
+    Window,
+)
+from connectors.verbs import HttpVerbs
 
 if TYPE_CHECKING:
-    import httpx
+    import pyarrow as pa
 
     from connectors.http import HttpClient
+    from connectors.tables import Table
 
 M = TypeVar("M", bound=BaseModel)
 
 
 class Ingest(Protocol):
-    """Where a connector's declarations go: the store's writer in a run, a list in a test."""
+    """Where what a connector gives goes: the store's writers in a run, lists in a test.
+
+    A table is announced by `dataset` before its `records`. One thread calls.
+    """
 
     def resource(self, resource: Resource) -> None: ...
     def declaration(self, declaration: DeclaredLineage) -> object: ...
     def statement(self, statement: Statement) -> None: ...
+    def dataset(self, dataset: Dataset, schema: pa.Schema) -> None: ...
+    def records(self, table: str, batch: pa.RecordBatch) -> None: ...
+    def refused(self, row: RefusedRow) -> None: ...
 
 
 class ConnectorConfig(BaseModel):
@@ -40,7 +56,11 @@ class ConnectorConfig(BaseModel):
 
 @dataclass
 class Context:
-    """What a run gives a connector. `folder` is the project's: relative paths of a configuration start there."""
+    """What a run gives a connector. `folder` is the project's: relative paths of a configuration start there.
+
+    `tables`, `skip_tables` and `skip_dependent_tables` choose among its tables; `cursors` are, by table and key,
+    where the run before left off; `concurrency` is how many reads of tables run at once.
+    """
 
     connection: str
     window: Window
@@ -51,10 +71,15 @@ class Context:
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("headwater"))
     redact: Redactor = field(default_factory=Redactor)
     state: dict[str, Any] = field(default_factory=dict)
+    tables: Sequence[str] = ("*",)
+    skip_tables: Sequence[str] = ()
+    skip_dependent_tables: bool = False
+    cursors: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    concurrency: int | None = None
 
 
-class Connector(ABC):
-    """Reads one kind of system. A subclass has a nested pydantic `Config` and an `extract`.
+class Connector(HttpVerbs):
+    """Reads one kind of system. A subclass has a nested pydantic `Config`, and an `extract`, `tables`, or both.
 
     `platform` is the system's name in the field's terms ("postgres"); `kinds` are shown as Dagster's kinds. A
     `windowed` connector extracts exactly its partition's window; any other gives a snapshot of now.
@@ -69,6 +94,7 @@ class Connector(ABC):
     # Which origins may be asked where the connection names none: None leaves it to the connector.
     default_endpoints: ClassVar[tuple[str, ...] | None] = None
     merges_credential: ClassVar[bool] = True  # a credential's values also fill the fields of the same names
+    concurrency: ClassVar[int] = 8  # how many reads of tables run at once, where the connection does not say
 
     class Config(ConnectorConfig):
         """No settings."""
@@ -83,9 +109,16 @@ class Connector(ABC):
 
     # -- what a connector does
 
-    @abstractmethod
     def extract(self) -> None:
-        """Reads the system and declares what it finds."""
+        """Reads the system and declares what it finds; called before its tables are read."""
+
+    def tables(self) -> Iterable[Table]:
+        """Its tables, whose rows are read and kept."""
+        return ()
+
+    def client(self) -> Any:
+        """What the resolvers of its tables get as `client`: the connector itself."""
+        return self
 
     def check(self) -> Iterable[CheckResult]:
         """Tries each capability without extracting. The first should be whether the system can be reached."""
@@ -96,8 +129,8 @@ class Connector(ABC):
         return None
 
     def start(self) -> None:
-        """Runs the extract. Raises ConnectorError for one that yields or awaits: it would do nothing, and look
-        well.
+        """Runs the extract, then reads the tables. Raises ConnectorError for an extract that yields or awaits: it
+        would do nothing, and look well.
         """
         extract: Callable[[], Any] = self.extract
         given = extract()
@@ -106,8 +139,13 @@ class Connector(ABC):
                 given.close()
             raise ConnectorError(
                 f"{type(self).__name__}.extract must not yield in this version, nor be async",
-                hint="declare what it finds: declare_resource, declare_lineage, declare_statement",
+                hint="declare what it finds: declare_resource, declare_lineage, declare_statement; rows "
+                "come from `tables`",
             )
+        if tables := list(self.tables()):
+            from connectors.tables import sync_tables
+
+            sync_tables(self, tables)
 
     # -- what a connector is given
 
@@ -172,133 +210,6 @@ class Connector(ABC):
             return None
         self.report.accept()
         return valid
-
-    # -- HTTP, held to the connection's endpoints
-
-    def http_get(
-        self,
-        url: str,
-        *,
-        params: Any = None,
-        headers: Any = None,
-        follow_redirects: bool = False,
-        verify: Any = True,
-        auth: Any = None,
-    ) -> httpx.Response:
-        """GET. The answer is never raised for its status; redirects are followed only when asked for."""
-        return self._request(
-            "GET",
-            url,
-            params=params,
-            headers=headers,
-            follow_redirects=follow_redirects,
-            verify=verify,
-            auth=auth,
-        )
-
-    def http_post(
-        self,
-        url: str,
-        *,
-        params: Any = None,
-        headers: Any = None,
-        data: Any = None,
-        json: Any = None,
-        follow_redirects: bool = False,
-        verify: Any = True,
-        auth: Any = None,
-    ) -> httpx.Response:
-        """POST, as `http_get`, with a form (`data`) or a JSON body."""
-        return self._request(
-            "POST",
-            url,
-            params=params,
-            headers=headers,
-            data=data,
-            json=json,
-            follow_redirects=follow_redirects,
-            verify=verify,
-            auth=auth,
-        )
-
-    def http_put(
-        self,
-        url: str,
-        *,
-        params: Any = None,
-        headers: Any = None,
-        data: Any = None,
-        json: Any = None,
-        follow_redirects: bool = False,
-        verify: Any = True,
-        auth: Any = None,
-    ) -> httpx.Response:
-        """PUT, as `http_post`."""
-        return self._request(
-            "PUT",
-            url,
-            params=params,
-            headers=headers,
-            data=data,
-            json=json,
-            follow_redirects=follow_redirects,
-            verify=verify,
-            auth=auth,
-        )
-
-    def http_patch(
-        self,
-        url: str,
-        *,
-        params: Any = None,
-        headers: Any = None,
-        data: Any = None,
-        json: Any = None,
-        follow_redirects: bool = False,
-        verify: Any = True,
-        auth: Any = None,
-    ) -> httpx.Response:
-        """PATCH, as `http_post`."""
-        return self._request(
-            "PATCH",
-            url,
-            params=params,
-            headers=headers,
-            data=data,
-            json=json,
-            follow_redirects=follow_redirects,
-            verify=verify,
-            auth=auth,
-        )
-
-    def http_delete(
-        self,
-        url: str,
-        *,
-        params: Any = None,
-        headers: Any = None,
-        data: Any = None,
-        json: Any = None,
-        follow_redirects: bool = False,
-        verify: Any = True,
-        auth: Any = None,
-    ) -> httpx.Response:
-        """DELETE, as `http_post`."""
-        return self._request(
-            "DELETE",
-            url,
-            params=params,
-            headers=headers,
-            data=data,
-            json=json,
-            follow_redirects=follow_redirects,
-            verify=verify,
-            auth=auth,
-        )
-
-    def _request(self, method: str, url: str, **options: Any) -> httpx.Response:
-        self.report.requests += 1
-        return self.http.request(method, url, **options)
 
 
 def _name_of(value: Any) -> str:

@@ -165,14 +165,14 @@ def _in_process(file: Path) -> type[Connector]:
         for value in vars(module).values()
         if inspect.isclass(value)
         and issubclass(value, Connector)
-        and not inspect.isabstract(value)
+        and (value.extract is not Connector.extract or value.tables is not Connector.tables)
         and value.__module__ == name
     ]
     if len(set(found)) != 1:
         there = ", ".join(sorted({cls.__name__ for cls in found})) or "none"
         raise ConfigError(
             f"{file} must hold exactly one connector, and holds {there}",
-            hint="a connector is a subclass of connectors.Connector that has an extract",
+            hint="a connector is a subclass of connectors.Connector that has an extract or tables",
         )
     cls: type[Connector] = found[0]
     return cls

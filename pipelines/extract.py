@@ -5,17 +5,21 @@ from __future__ import annotations
 import logging
 import time
 import traceback
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
-from connectors import Connector, Window
+from connectors import Connector, Dataset, TableReport, Window
 from connectors.config.secrets import RedactingFilter, Redactor
 from connectors.errors import HeadwaterError, RunError
 from connectors.model import ExtractReport
 from connectors.registry import exit_text
-from lineage.store import SnapshotHeader, SnapshotWriter, Store
+from lineage.store import REFUSED, SnapshotHeader, SnapshotWriter, Store, StoredDataset
+from lineage.store.datasets import Part
+from lineage.store.records import FOLD_PARTS
+from pipelines.ingest import RunIngest
 from pipelines.project import Project, ResolvedConnection, open_connector, resolve_connection
 from pipelines.project.model import ConnectionModel
 from pipelines.redaction import RedactedIngest, output_redacted
@@ -146,23 +150,60 @@ class _Extraction:
             lambda: open_query_log(self._store, self._name, dialect, mode),
             seen_to_run=resolved.cls.windowed,
         )
-        state = (
-            {} if self._run.full else _state(self._store, self._name, model.renamed_from, self._window.key)
-        )
-        self._read(resolved, writer, state)
+        before = _last_run(self._store, self._name, model.renamed_from, self._window.key)
+        began_from = before.stored_datasets() if before else {}
+        state, cursors = {}, {}
+        if not self._run.full:
+            state = _state(self._store, self._name, model.renamed_from, self._window.key)
+            cursors = {name: stored.cursors for name, stored in began_from.items()}
+        records = self._store.records.writer(self._name)
+        self._read(resolved, RunIngest(writer, records), state, cursors)
         if self.report.failed and model.on_error == "fail":
             first = self.report.rejects[0]
             raise RunError(
                 f"{self.report.failed} refused, the first: {first.location}: {first.cause}",
                 hint="mend them, or set on_error: record",
             )
+        parts = records.finish()
         return self._store.snapshots.commit(
             self._header(resolved, dialect, state, started_at),
             writer.rows(),
             complete_rows=lambda rows: self._with_programs(writer, rows, mode),
             keep_missing=not model.remove_missing,
             max_drop=model.max_drop if _may_hold_back(model, resolved.cls, self._run) else None,
+            datasets=lambda stand, complete: self._datasets_after(
+                parts, began_from, stand or began_from, complete=complete, windowed=resolved.cls.windowed
+            ),
         )
+
+    def _datasets_after(
+        self,
+        parts: Mapping[str, tuple[Dataset, Part | None]],
+        began_from: Mapping[str, StoredDataset],
+        stand: Mapping[str, StoredDataset],
+        *,
+        complete: bool,
+        windowed: bool,
+    ) -> dict[str, StoredDataset]:
+        """What stands of each table's records after this run; a partial run leaves those that it does not have.
+
+        Raises RunError when another run has moved a cursor that this one went on from.
+        """
+        after = {} if complete else {name: one for name, one in stand.items() if name != REFUSED}
+        for name, (dataset, part) in parts.items():
+            before = stand.get(name, StoredDataset())
+            if dataset.incremental and before != began_from.get(name, StoredDataset()):
+                raise RunError(
+                    f"another run of {self._name} has stored records of {name} since this one began",
+                    hint="run it again; let one run of a connection end before the next begins",
+                    retryable=True,
+                )
+            report = self.report.tables.get(name, TableReport())
+            found = before.after(dataset, part, report, replaces=self._run.full or windowed)
+            if len(found.settled) > FOLD_PARTS:
+                found = self._store.records.folded(self._name, name, found)
+            after[name] = found
+        return after
 
     def _with_programs(self, writer: SnapshotWriter, rows: pa.Table, mode: str) -> pa.Table:
         for unknown in unknown_dialects(writer.dialects):
@@ -173,7 +214,13 @@ class _Extraction:
         known = known_programs(self._store, self._name) if mode == "full" and writer.queries else {}
         return writer.compiled(rows, compile_to_store(mode), known)
 
-    def _read(self, resolved: ResolvedConnection, writer: SnapshotWriter, state: dict[str, Any]) -> None:
+    def _read(
+        self,
+        resolved: ResolvedConnection,
+        ingest: RunIngest,
+        state: dict[str, Any],
+        cursors: Mapping[str, Mapping[str, str]],
+    ) -> None:
         """Lets the connector read its source; secrets are masked in what it declares, prints and logs meanwhile."""
         quiet = RedactingFilter(resolved.redact)
         self._log.addFilter(quiet)
@@ -184,9 +231,10 @@ class _Extraction:
                     self._project,
                     resolved,
                     window=self._window,
-                    ingest=RedactedIngest(writer, resolved.certain),
+                    ingest=RedactedIngest(ingest, resolved.certain),
                     log=self._log,
                     state=state,
+                    cursors=cursors,
                 )
                 connector.report = self.report
                 begun = time.perf_counter()
@@ -231,6 +279,12 @@ def _state(store: Store, name: str, renamed_from: str | None, partition: str) ->
     """What the newest complete run left to go on from; a renamed connection's, where it has none of its own."""
     found = store.snapshots.state(name, partition)
     return found or (store.snapshots.state(renamed_from, partition) if renamed_from else {})
+
+
+def _last_run(store: Store, name: str, renamed_from: str | None, partition: str) -> SnapshotHeader | None:
+    """The last run whose records stand; a renamed connection's, where it has none of its own."""
+    found = store.snapshots.newest(name, partition)
+    return found or (store.snapshots.newest(renamed_from, partition) if renamed_from else None)
 
 
 def _refuse_late(name: str, window: Window, created_at: datetime) -> None:

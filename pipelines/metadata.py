@@ -9,11 +9,17 @@ from typing import Any
 
 import dagster as dg
 
+from connectors import TableReport
 from lineage import LineageGraph
 from pipelines.extract import Outcome
 
 STATUS, ERROR, PARTITIONS = "headwater/status", "headwater/error", "headwater/partitions"
 EXTRACT_SECONDS = "headwater/extract_seconds"
+_SUMMED = (
+    *("resources", "declarations", "statements", "rows", "refused"),
+    *("bytes", "errors", "warnings", "requests"),
+)
+_TABLES = 200  # of a connection, in the UI
 PREVIEW = 20  # lines of a table in the UI
 
 
@@ -30,6 +36,9 @@ def outcome_facts(outcome: Outcome) -> dict[str, Any]:
         "resources": header.counts.get("resource", 0) if header else 0,
         "declarations": header.counts.get("declaration", 0) if header else 0,
         "statements": header.counts.get("statement", 0) if header else 0,
+        "rows": report.rows,
+        "refused": sum(table.refused for table in report.tables.values()),
+        "tables": {name: table_facts(table) for name, table in report.tables.items()},
         "bytes": header.size_bytes if header else 0,
         "stored": outcome.written,
         "errors": report.failed + (outcome.error is not None),
@@ -40,15 +49,39 @@ def outcome_facts(outcome: Outcome) -> dict[str, Any]:
     }
 
 
+def table_facts(table: TableReport) -> dict[str, Any]:
+    """What a run did with one table, as plain data."""
+    return {
+        "rows": table.rows,
+        "refused": table.refused,
+        "errors": table.errors,
+        "complete": table.complete,
+        "messages": table.messages[:3],
+    }
+
+
 def flow_metadata(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Metadata of `flow_runs/<connection>`: the worst status, sums, and each partition's facts."""
     facts = {outcome.partition: outcome_facts(outcome) for outcome in outcomes}
     statuses = [one["status"] for one in facts.values()]
     worst = next((s for s in ("FAILED", "WARNING") if s in statuses), "SUCCESS")
     shown: dict[str, Any] = {STATUS: worst, PARTITIONS: dg.MetadataValue.json(facts)}
-    for name in ("resources", "declarations", "statements", "bytes", "errors", "warnings", "requests"):
+    for name in (
+        "resources",
+        "declarations",
+        "statements",
+        "rows",
+        "refused",
+        "bytes",
+        "errors",
+        "warnings",
+        "requests",
+    ):
         shown[f"headwater/{name}"] = sum(one[name] for one in facts.values())
     shown[EXTRACT_SECONDS] = round(sum(one["extract_s"] for one in facts.values()), 3)
+    if tables := [_table_cells(o, *one) for o in outcomes for one in o.report.tables.items()]:
+        head = ["partition", "table", "rows", "refused", "errors"]
+        shown["headwater/tables"] = dg.MetadataValue.md(_table(head, tables[:_TABLES]))
     if errors := [f"{o.partition}: {o.error}" for o in outcomes if o.error]:
         shown[ERROR] = "\n".join(errors)
     troubles = [text for o in outcomes for text in _troubles(o)]
@@ -101,6 +134,10 @@ def _troubles(outcome: Outcome) -> list[str]:
     held = [header.held_back] if header and header.held_back else []
     rejects = [f"{r.location}: {r.cause}" for r in outcome.report.rejects[:10]]
     return [*held, *outcome.report.warnings[:10], *rejects]
+
+
+def _table_cells(outcome: Outcome, name: str, table: TableReport) -> list[str]:
+    return [outcome.partition, name, f"{table.rows:,}", f"{table.refused:,}", f"{table.errors:,}"]
 
 
 def _list(texts: Sequence[str]) -> str:

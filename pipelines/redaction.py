@@ -12,12 +12,16 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TextIO, TypeVar
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from pydantic import BaseModel
 
-from connectors import DeclaredLineage, Ingest, Resource, Statement
+from connectors import Dataset, DeclaredLineage, Ingest, RefusedRow, Resource, Statement
 from connectors.config.secrets import RedactingFilter, Redactor
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -180,8 +184,40 @@ class RedactedIngest:
     def statement(self, statement: Statement) -> None:
         self._ingest.statement(self._clean(statement))
 
+    def dataset(self, dataset: Dataset, schema: pa.Schema) -> None:
+        self._ingest.dataset(dataset, schema)
+
+    def records(self, table: str, batch: pa.RecordBatch) -> None:
+        self._ingest.records(table, masked(batch, self._redact))
+
+    def refused(self, row: RefusedRow) -> None:
+        told = {name: self._redact(value) for name, value in asdict(row).items()}
+        self._ingest.refused(RefusedRow(**{**told, "table": row.table}))
+
     def _clean(self, declared: M) -> M:
         # What a resource does not set stays unset; a reference is read again by its `type`, set or not.
         text = declared.model_dump_json(exclude_unset=isinstance(declared, Resource))
         clean = self._redact(text)
         return declared if clean == text else type(declared).model_validate_json(clean)
+
+
+def masked(batch: pa.RecordBatch, redact: Redactor) -> pa.RecordBatch:
+    """The batch with secrets masked in its texts, JSON included. One without a secret is given back as it is."""
+    import pyarrow as pa
+
+    forms = [form.encode("utf-8", "surrogateescape") for form in redact.forms]
+    for at, column in enumerate(batch.columns):
+        storage = column.storage if isinstance(column, pa.ExtensionArray) else column
+        if not (pa.types.is_string(storage.type) or pa.types.is_large_string(storage.type)):
+            continue
+        # The whole column's text at once: what runs over two values is looked at again, value by value.
+        data = storage.buffers()[2]
+        text = b"" if data is None else data.to_pybytes()
+        if not any(form in text for form in forms):
+            continue
+        values = [None if value is None else redact(value) for value in storage.to_pylist()]
+        clean = pa.array(values, storage.type)
+        if isinstance(column, pa.ExtensionArray):
+            clean = pa.ExtensionArray.from_storage(column.type, clean)
+        batch = batch.set_column(at, batch.schema.field(at), clean)
+    return batch

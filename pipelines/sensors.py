@@ -10,8 +10,8 @@ import dagster as dg
 
 from connectors import Connector, Window
 from connectors.errors import ConnectorError
-from lineage.store import SnapshotWriter
 from pipelines.extract import describe
+from pipelines.ingest import Nowhere
 from pipelines.keys import AssetKeys
 from pipelines.partitions import key_at
 from pipelines.project import Project, open_connector, resolve_connection, usable_class
@@ -64,7 +64,7 @@ def _fingerprint(project: Project, name: str) -> str | None:
     log = logging.getLogger("headwater")
     try:
         with output_redacted(resolved.redact):
-            connector = open_connector(project, resolved, window=window, ingest=SnapshotWriter(None), log=log)
+            connector = open_connector(project, resolved, window=window, ingest=Nowhere(), log=log)
             with closing(connector):
                 return connector.fingerprint()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a connector raises is that connection's fault

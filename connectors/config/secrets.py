@@ -66,6 +66,11 @@ class Redactor:
         """The values that are masked, for another redactor to mask too."""
         return tuple(sorted(self._known))
 
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """The texts that are masked, the longest first."""
+        return tuple(self._forms)
+
     def __call__(self, text: str) -> str:
         for form in self._forms:
             text = text.replace(form, MASK)

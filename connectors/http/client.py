@@ -6,6 +6,7 @@ import logging
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -19,18 +20,24 @@ import stamina
 
 from connectors.config.secrets import Redactor
 from connectors.errors import ConfigError, ConnectorError, UnexpectedAnswer, Unreachable
-from connectors.http.origin import check_origin, leave_credentials, origin_of, shown
+from connectors.http.answer import OF_THE_WIRE, JsonAnswer, read_answer
+from connectors.http.origin import address, check_origin, leave_credentials, origin_of, shown
 from connectors.http.pace import Pace
 from connectors.http.policy import HttpPolicy
-from connectors.http.retry import Again, Patience, is_tls_refusal, may_repeat_answer, may_repeat_failure
+from connectors.http.retry import (
+    Again,
+    Patience,
+    is_idempotent,
+    is_tls_refusal,
+    may_repeat_answer,
+    may_repeat_failure,
+)
 from connectors.http.transport import load_wsgi_app
 
 # Retries are told in the connection's own log; stamina would print each on the user's terminal as well.
 stamina.instrumentation.set_on_retry_hooks([])
 
 _MAX_REDIRECTS = 20
-# The body is handed on decoded and whole, so these no longer hold.
-_OF_THE_WIRE = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
 
 @dataclass
@@ -86,10 +93,13 @@ class HttpClient:
         follow_redirects: bool = False,
         verify: bool | str = True,
         auth: Any = None,
+        accept: Callable[[httpx.Response], bool] | None = None,
     ) -> httpx.Response:
         """Sends a request; the answer is whole, has its `request`, and is never raised for its status.
 
-        `verify` may be the path of a CA file. Raises `AccessDenied` for an origin outside the endpoints,
+        `verify` may be the path of a CA file. `accept` judges each answer, whatever its status: one that it does
+        not take is asked for again like a 503, where that does nothing twice (RFC 9110, 9.2.2), and is given
+        as it is when the retries are used up. Raises `AccessDenied` for an origin outside the endpoints,
         `Unreachable` when there is no answer, `UnexpectedAnswer` when it is not HTTP, too large or redirects
         for ever.
         """
@@ -104,7 +114,7 @@ class HttpClient:
         history: list[httpx.Response] = []
         while True:
             check_origin(request.url, self.policy.endpoints, self._connection)
-            answer, following = self._hop(client, request, auth)
+            answer, following = self._hop(client, request, auth, accept)
             answer.history = list(history)
             if not (follow_redirects and following):
                 return answer
@@ -116,6 +126,44 @@ class HttpClient:
             cookies.set_cookie_header(following)
             # A redirected request carries its Authorization header already, or must not.
             request, auth = following, None
+
+    def ask_json(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Any = None,
+        headers: Any = None,
+        json: Any = None,
+        auth: Any = None,
+    ) -> JsonAnswer:
+        """Sends a request and reads its answer's JSON; redirects are followed, `params` join those of `url`.
+
+        A 500, and a success that is not JSON, are asked for again where that does nothing twice. Raises, beside
+        what `request` does, `AuthFailed` for 401, `AccessDenied` for 403, `RateLimited` for 429, and
+        `UnexpectedAnswer` for any other status that is no success and for what is not JSON.
+        """
+        read: JsonAnswer | ConnectorError | None = None
+
+        def accept(answer: httpx.Response) -> bool:
+            nonlocal read
+            read = read_answer(answer, self._redact)
+            return not (isinstance(read, ConnectorError) and read.retryable)
+
+        wanted = httpx.Headers({"accept": "application/json"})
+        wanted.update(headers)
+        self.request(
+            method,
+            str(address(url, params)),
+            headers=wanted,
+            json=json,
+            auth=auth,
+            follow_redirects=True,
+            accept=accept,
+        )
+        if not isinstance(read, JsonAnswer):
+            raise read or AssertionError("every answer is read")
+        return read
 
     def close(self) -> None:
         """Closes what is open."""
@@ -133,7 +181,11 @@ class HttpClient:
     # -- one request, with its retries
 
     def _hop(
-        self, client: httpx.Client, request: httpx.Request, auth: Any
+        self,
+        client: httpx.Client,
+        request: httpx.Request,
+        auth: Any,
+        accept: Callable[[httpx.Response], bool] | None,
     ) -> tuple[httpx.Response, httpx.Request | None]:
         patience = Patience(self.policy.max_wait_s)
         attempts = stamina.retry_context(on=patience, attempts=self.policy.retries + 1, timeout=None)
@@ -147,13 +199,16 @@ class HttpClient:
                     self._pace.wait()
                     with self._slots:
                         answer, following = self._send(client, request, auth, repeated=attempt.num > 1)
-                    if may_repeat_answer(request.method, answer.status_code):
-                        raise Again(f"HTTP {answer.status_code}", response=answer)
+                    refused = accept is not None and not accept(answer)
+                    if may_repeat_answer(request.method, answer.status_code) or (
+                        refused and is_idempotent(request.method)
+                    ):
+                        raise Again(answer)
                     return answer, following
         except Again as last:
-            if last.response is not None:
-                return last.response, None
-            raise self._unreachable(request, last.__cause__ or last) from last.__cause__
+            if isinstance(last.end, httpx.Response):
+                return last.end, None
+            raise last.end from last.__cause__
         raise AssertionError("stamina ends with an answer or with the last attempt's exception")
 
     def _send(
@@ -170,13 +225,21 @@ class HttpClient:
             finally:
                 response.close()
         except httpx.TransportError as error:
-            if not may_repeat_failure(request.method, error):
-                raise self._unreachable(request, error) from error
-            raise Again(self._redact(f"{type(error).__name__}: {error}")) from error
+            unreachable = self._unreachable(request, error)
+            if may_repeat_failure(request.method, error):
+                raise Again(unreachable) from error
+            raise unreachable from error
         except (httpx.DecodingError, httpx.InvalidURL) as error:
-            raise UnexpectedAnswer(
-                self._redact(f"{shown(request.url)} gave an answer that cannot be read: {error}")
-            ) from error
+            torn = isinstance(error, httpx.DecodingError)  # else it redirects to what is no URL
+            unreadable = UnexpectedAnswer(
+                self._redact(
+                    f"{request.method} {shown(request.url)} gave an answer that cannot be read: {error}"
+                ),
+                retryable=torn,
+            )
+            if torn and is_idempotent(request.method):
+                raise Again(unreadable) from error
+            raise unreadable from error
         self._log.debug(self._redact(f"{request.method} {shown(request.url)} -> {answer.status_code}"))
         return answer, response.next_request
 
@@ -197,11 +260,13 @@ class HttpClient:
                     hint="raise total_s if answers take this long",
                     host=request.url.host,
                 )
+        if _ends_early(response):
+            raise httpx.DecodingError("its compressed body ends early", request=request)
         with self._lock:
             self.counts.bytes += size
         answer = httpx.Response(
             response.status_code,
-            headers=[(k, v) for k, v in response.headers.multi_items() if k.lower() not in _OF_THE_WIRE],
+            headers=[(k, v) for k, v in response.headers.multi_items() if k.lower() not in OF_THE_WIRE],
             content=b"".join(pieces),
             request=response.request,
             extensions=response.extensions,
@@ -213,7 +278,8 @@ class HttpClient:
         text = self._redact(str(cause)) or "no cause given"
         untrusted = isinstance(cause, httpx.TransportError) and is_tls_refusal(cause)
         return Unreachable(
-            f"{origin_of(request.url)} does not answer: {type(cause).__name__}: {text}",
+            self._redact(f"{origin_of(request.url)} does not answer {request.method} {request.url.path}: ")
+            + f"{type(cause).__name__}: {text}",
             hint="name your CA in ca_file" if untrusted else "check the address, the network and the proxy",
             retryable=not untrusted,
             host=request.url.host,
@@ -253,6 +319,12 @@ class HttpClient:
             except OSError as error:  # an SSLError is one
                 raise ConfigError(f"the CA file {path} cannot be used: {error}") from error
         return context
+
+
+def _ends_early(response: httpx.Response) -> bool:
+    # httpx takes a compressed body that breaks off for whole, and tells its decoder to none.
+    decompressor = getattr(getattr(response, "_decoder", None), "decompressor", None)
+    return response.num_bytes_downloaded > 0 and getattr(decompressor, "eof", True) is False
 
 
 def _version() -> str:

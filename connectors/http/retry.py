@@ -8,18 +8,23 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
+from connectors.errors import ConnectorError
+
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
 _NOT_PROCESSED = frozenset({429, 503})
-_MAY_PASS = frozenset({429, 502, 503, 504})
+_MAY_PASS = frozenset({408, 425, 429, 502, 503, 504})
 
 
 class Again(Exception):
-    """An attempt that may be repeated, after `wait_s` seconds if the server said so."""
+    """An attempt that may be repeated, after `wait_s` seconds if the server said so.
 
-    def __init__(self, cause: str, *, response: httpx.Response | None = None) -> None:
-        super().__init__(cause)
-        self.response = response
-        self.wait_s = retry_after_s(response) if response is not None else None
+    `end` is what the request comes to if it is not: the answer, or the error in its place.
+    """
+
+    def __init__(self, end: httpx.Response | ConnectorError) -> None:
+        super().__init__(f"HTTP {end.status_code}" if isinstance(end, httpx.Response) else str(end))
+        self.end = end
+        self.wait_s = retry_after_s(end) if isinstance(end, httpx.Response) else None
 
 
 class Patience:
@@ -43,9 +48,14 @@ class Patience:
         return wait_s
 
 
+def is_idempotent(method: str) -> bool:
+    """Whether a request sent twice does what one does (RFC 9110, 9.2.2)."""
+    return method.upper() in _IDEMPOTENT
+
+
 def may_repeat_answer(method: str, status: int) -> bool:
     """Whether the answer may be different next time, and asking again does nothing twice."""
-    return status in _NOT_PROCESSED or (status in _MAY_PASS and method.upper() in _IDEMPOTENT)
+    return status in _NOT_PROCESSED or (status in _MAY_PASS and is_idempotent(method))
 
 
 def may_repeat_failure(method: str, error: httpx.TransportError) -> bool:
@@ -53,7 +63,7 @@ def may_repeat_failure(method: str, error: httpx.TransportError) -> bool:
     if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError) or is_tls_refusal(error):
         return False
     # Without a connection nothing was processed, whatever the method.
-    return method.upper() in _IDEMPOTENT or isinstance(
+    return is_idempotent(method) or isinstance(
         error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout
     )
 

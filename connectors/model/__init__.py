@@ -1,5 +1,6 @@
 """What crosses the borders of the packages: plain data, no behaviour of a system."""
 
+from connectors.model.dataset import Dataset, RefusedRow, TableReport
 from connectors.model.reference import (
     DeclaredLineage,
     ExternalColumn,
@@ -15,15 +16,18 @@ from connectors.model.window import Window
 
 __all__ = [
     "CheckResult",
+    "Dataset",
     "DeclaredLineage",
     "ExternalColumn",
     "ExternalTable",
     "ExtractReport",
     "InternalResource",
     "LineageID",
+    "RefusedRow",
     "Reject",
     "Resource",
     "Statement",
+    "TableReport",
     "TablesFromSQLQuery",
     "Window",
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from connectors.model.dataset import TableReport
+
 SAMPLES = 50  # warnings and rejects kept word for word; all are counted
 
 
@@ -36,11 +38,17 @@ class ExtractReport:
     warning_count: int = 0
     warnings: list[str] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
+    tables: dict[str, TableReport] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
         """Nothing was refused and nothing could not be read."""
         return not self.failed and not self.warning_count
+
+    @property
+    def rows(self) -> int:
+        """Rows of all tables."""
+        return sum(table.rows for table in tuple(self.tables.values()))
 
     def warn(self, message: str) -> None:
         self.warning_count += 1

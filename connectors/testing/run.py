@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -15,15 +16,29 @@ from connectors.config.secrets import RedactingFilter, Redactor, secrets_of
 from connectors.connector import Connector, Context
 from connectors.errors import ConnectorError, HeadwaterError
 from connectors.http import HttpClient, HttpPolicy
-from connectors.model import DeclaredLineage, ExtractReport, Resource, Statement, Window
+from connectors.model import (
+    CheckResult,
+    Dataset,
+    DeclaredLineage,
+    ExtractReport,
+    RefusedRow,
+    Resource,
+    Statement,
+    Window,
+)
 from connectors.registry import configure, exit_text, load_connector
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass
 class Extract:
     """What one extract gave: declarations in their order, its report, its log's lines, the state it left.
 
-    `error` is what ended the extract early; what was declared before it is here too.
+    `datasets` are the tables it announced; `table` and `rows` give their records; `refused_rows` what was refused
+    of them; `cursors` is what the next run would go on from. `error` is what ended the extract early; what was
+    given before it is here too.
     """
 
     resources: list[Resource] = field(default_factory=list)
@@ -33,6 +48,22 @@ class Extract:
     log: list[str] = field(default_factory=list)
     state: dict[str, Any] = field(default_factory=dict)
     error: HeadwaterError | None = None
+    datasets: dict[str, Dataset] = field(default_factory=dict)
+    refused_rows: list[RefusedRow] = field(default_factory=list)
+    cursors: dict[str, dict[str, str]] = field(default_factory=dict)
+    _schemas: dict[str, pa.Schema] = field(default_factory=dict, repr=False)
+    _batches: dict[str, list[pa.RecordBatch]] = field(default_factory=dict, repr=False)
+
+    def table(self, name: str) -> pa.Table:
+        """A table's records. Raises KeyError for one that was not announced."""
+        import pyarrow as pa
+
+        return pa.Table.from_batches(self._batches[name], self._schemas[name])
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """A table's records as mappings, values as Python's; JSON is text."""
+        rows: list[dict[str, Any]] = self.table(name).to_pylist()
+        return rows
 
     def resource(self, resource: Resource) -> None:
         self.resources.append(resource)
@@ -42,6 +73,17 @@ class Extract:
 
     def statement(self, statement: Statement) -> None:
         self.statements.append(statement)
+
+    def dataset(self, dataset: Dataset, schema: pa.Schema) -> None:
+        self.datasets[dataset.name] = dataset
+        self._schemas[dataset.name] = schema
+        self._batches.setdefault(dataset.name, [])
+
+    def records(self, table: str, batch: pa.RecordBatch) -> None:
+        self._batches[table].append(batch)
+
+    def refused(self, row: RefusedRow) -> None:
+        self.refused_rows.append(row)
 
 
 def run_connector(
@@ -54,18 +96,91 @@ def run_connector(
     window: Window | None = None,
     folder: Path | None = None,
     state: Mapping[str, Any] | None = None,
+    cursors: Mapping[str, Mapping[str, str]] | None = None,
+    tables: Sequence[str] = ("*",),
+    skip_tables: Sequence[str] = (),
 ) -> Extract:
     """Runs a connector's extract, without Dagster and without storing anything.
 
     `connector` is a class, a registered name, or a Python file's path from `folder` on. `http` answers its
     requests: an httpx transport or a WSGI app; without one the network does. `endpoints` are the origins it
-    may ask, None is any. `window` is today by default. Raises `ConfigError` for a wrong connector or
+    may ask, None is any. `window` is today by default; `state` and `cursors` are what an earlier run left;
+    `tables` and `skip_tables` are patterns of table names. Raises `ConfigError` for a wrong connector or
     configuration; an error of headwater's in the extract, and a sys.exit, is in the result, any other comes
     through.
     """
+    result = Extract(state=dict(state or {}))
+    with opened(
+        connector,
+        config,
+        credentials,
+        result,
+        http=http,
+        endpoints=endpoints,
+        window=window,
+        folder=folder,
+        cursors=cursors or {},
+        tables=tables,
+        skip_tables=skip_tables,
+    ) as running:
+        result.report = running.report
+        try:
+            running.start()
+        except HeadwaterError as error:
+            result.error = error
+        except SystemExit as error:
+            result.error = ConnectorError(exit_text(error))
+    result.cursors = {name: dict(kept) for name, kept in (cursors or {}).items()}
+    if result.error is None:
+        for name, report in result.report.tables.items():
+            if report.settled and report.cursors is not None:
+                result.cursors[name] = report.cursors
+    return result
+
+
+def check_connector(
+    connector: type[Connector] | str | Path,
+    config: Mapping[str, Any] | None = None,
+    credentials: Mapping[str, Any] | None = None,
+    *,
+    http: httpx.BaseTransport | Callable[..., Iterable[bytes]] | None = None,
+    endpoints: Sequence[str] | None = None,
+    window: Window | None = None,
+    folder: Path | None = None,
+) -> list[CheckResult]:
+    """What a connector's `check` finds, word for word: nothing is masked. The arguments are `run_connector`'s.
+
+    Raises `ConfigError` for a wrong connector or configuration, and whatever the check raises.
+    """
+    with opened(
+        connector,
+        config,
+        credentials,
+        Extract(),
+        http=http,
+        endpoints=endpoints,
+        window=window,
+        folder=folder,
+    ) as running:
+        return list(running.check())
+
+
+@contextmanager
+def opened(
+    connector: type[Connector] | str | Path,
+    config: Mapping[str, Any] | None,
+    credentials: Mapping[str, Any] | None,
+    result: Extract,
+    *,
+    http: httpx.BaseTransport | Callable[..., Iterable[bytes]] | None,
+    endpoints: Sequence[str] | None,
+    window: Window | None,
+    folder: Path | None,
+    **chosen: Any,
+) -> Iterator[Connector]:
+    """The connector, ready to run; what it gives goes into `result`. `chosen` is of its context."""
     folder = folder or Path.cwd()
     cls = connector if isinstance(connector, type) else load_connector(str(connector), folder)
-    result = Extract(state=dict(state or {}))
     settings = configure(cls, config or {}, credentials)
     redact = Redactor([*secrets_of(settings), *secrets_of(credentials or {})])
     log = _log(result, redact)
@@ -85,16 +200,9 @@ def run_connector(
             log=log,
             redact=redact,
             state=result.state,
+            **chosen,
         )
-        running = cls(settings, context, {name: str(value) for name, value in (credentials or {}).items()})
-        result.report = running.report
-        try:
-            running.start()
-        except HeadwaterError as error:
-            result.error = error
-        except SystemExit as error:
-            result.error = ConnectorError(exit_text(error))
-    return result
+        yield cls(settings, context, {name: str(value) for name, value in (credentials or {}).items()})
 
 
 def today() -> Window:

@@ -7,24 +7,30 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from connectors.errors import StoreError
+from connectors.errors import LineageError, StoreError
+from lineage.store.datasets import REFUSED, StoredDataset
 from lineage.store.graphs import GRAPH_FIELDS, GraphHeader, Graphs
 from lineage.store.maintenance import MaintenanceReport, maintain
+from lineage.store.records import Records
+from lineage.store.records_writer import RecordsWriter
 from lineage.store.rows import SNAPSHOT_FIELDS
 from lineage.store.snapshot import SnapshotHeader, Snapshots
 from lineage.store.tables import ContentTable
 from lineage.store.writer import SnapshotWriter
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from lineage.graph.traverse import LineageGraph
 
 
 class Store:
-    """The snapshots and graphs at one place. Many processes may write; readers see complete states only."""
+    """The snapshots, records and graphs at one place. Many processes may write; readers see complete states only."""
 
     def __init__(self, uri: str, options: Mapping[str, str] | None = None) -> None:
         self.uri = uri
         self.snapshots = Snapshots(ContentTable(f"{uri}/snapshots", SNAPSHOT_FIELDS, options))
+        self.records = Records(uri, options)
         self.graphs = Graphs(ContentTable(f"{uri}/graphs", GRAPH_FIELDS, options))
 
     def graph(self, as_of: str | None = None) -> LineageGraph:
@@ -32,6 +38,21 @@ class Store:
         from lineage.graph.traverse import LineageGraph
 
         return LineageGraph.load(self, as_of)
+
+    def read_records(
+        self, connection: str, table: str, as_of: str | None = None, *, with_sync: bool = False
+    ) -> pa.Table:
+        """A table's records as they stood after the connection's last run, of that partition or before.
+
+        `with_sync` adds which run gave each row, in `_headwater_sync`. Raises LineageError for a connection or a table
+        of which nothing is stored.
+        """
+        header = self.snapshots.newest(connection, as_of)
+        datasets = header.stored_datasets() if header else {}
+        if table not in datasets:
+            known = ", ".join(sorted(datasets)) or "none"
+            raise LineageError(f"no records are stored of {connection}/{table}", hint=f"its tables: {known}")
+        return self.records.read(datasets[table], with_sync=with_sync)
 
 
 def open_store(uri: str | os.PathLike[str], options: Mapping[str, str] | None = None) -> Store:
@@ -52,11 +73,14 @@ def open_store(uri: str | os.PathLike[str], options: Mapping[str, str] | None = 
 
 
 __all__ = [
+    "REFUSED",
     "GraphHeader",
     "MaintenanceReport",
+    "RecordsWriter",
     "SnapshotHeader",
     "SnapshotWriter",
     "Store",
+    "StoredDataset",
     "maintain",
     "open_store",
 ]

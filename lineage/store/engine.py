@@ -10,7 +10,9 @@ import duckdb
 @cache
 def _engine() -> duckdb.DuckDBPyConnection:
     # It takes 20 ms to make, and every commit wants one.
-    return duckdb.connect()
+    engine = duckdb.connect()
+    engine.execute("SET GLOBAL TimeZone = 'UTC'")  # a time with a zone comes out as it went in
+    return engine
 
 
 def cursor() -> duckdb.DuckDBPyConnection:

@@ -12,7 +12,9 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+from deltalake import DeltaTable
 
+from lineage.store.records_writer import SYNC
 from lineage.store.tables import HEADERS, ContentTable
 
 if TYPE_CHECKING:
@@ -47,8 +49,40 @@ def maintain(
     for table in (store.snapshots.table, store.graphs.table):
         _drop_contents(table, retention_hours, report)
         _compact(table, report)
-        _clean(table, retention_hours, report)
+        _clean(table.delta(), retention_hours, report)
+    _drop_parts(store, retention_hours, report)
     return report
+
+
+def _drop_parts(store: Store, retention_hours: int, report: MaintenanceReport) -> None:
+    """Parts of records that no header names, and that were written long enough ago to belong to no run under way."""
+    named: dict[str, set[str]] = {}
+    for header in store.snapshots.headers():
+        for stored in header.stored_datasets().values():
+            for part in (*stored.settled, *stored.unsettled):
+                named.setdefault(part.folder, set()).add(part.sync)
+    for folder in sorted(named.keys() | store.records.folders()):
+        table = store.records.open(folder)
+        if table is None:
+            continue
+        for (sync,), at in sorted(_written(table, SYNC).items()):
+            if sync not in named.get(folder, ()) and at <= _before_ms(retention_hours):
+                store.records.delete(folder, f"{SYNC} = '{_quoted(sync)}'")
+                report.contents_removed += 1
+        _clean(table, retention_hours, report)
+
+
+def _before_ms(retention_hours: int) -> float:
+    return (time.time() - retention_hours * 3600) * 1000
+
+
+def _written(delta: DeltaTable, *columns: str) -> dict[tuple[str, ...], int]:
+    """Of each value of the partition columns when the last of its files was written, in milliseconds."""
+    written: dict[tuple[str, ...], int] = {}
+    for row in pa.table(delta.get_add_actions(flatten=True)).to_pylist():
+        place = tuple(row[f"partition.{column}"] for column in columns)
+        written[place] = max(written.get(place, 0), row["modification_time"])
+    return written
 
 
 def _expire(
@@ -67,16 +101,9 @@ def _expire(
 
 def _drop_contents(table: ContentTable, retention_hours: int, report: MaintenanceReport) -> None:
     """Contents that no header names, and that were written long enough ago to belong to no commit under way."""
-    delta = table.delta()
     named = {(h["scope"], h["content"]) for h in table.headers()}
-    before_ms = (time.time() - retention_hours * 3600) * 1000
-    written: dict[tuple[str, str], int] = {}
-    for row in pa.table(delta.get_add_actions(flatten=True)).to_pylist():
-        content = (row["partition.scope"], row["partition.segment"])
-        if content[1] != HEADERS and content not in named:
-            written[content] = max(written.get(content, 0), row["modification_time"])
-    for (scope, segment), at in sorted(written.items()):
-        if at <= before_ms:
+    for (scope, segment), at in sorted(_written(table.delta(), "scope", "segment").items()):
+        if segment != HEADERS and (scope, segment) not in named and at <= _before_ms(retention_hours):
             where = f"scope = '{_quoted(scope)}' AND segment = '{_quoted(segment)}'"
             _delete(table, where)
             report.contents_removed += 1
@@ -95,15 +122,16 @@ def _compact(table: ContentTable, report: MaintenanceReport) -> None:
     report.files_compacted += int(metrics["numFilesRemoved"])
 
 
-def _clean(table: ContentTable, retention_hours: int, report: MaintenanceReport) -> None:
-    removed = table.delta().vacuum(
+def _clean(delta: DeltaTable, retention_hours: int, report: MaintenanceReport) -> None:
+    delta.update_incremental()
+    removed = delta.vacuum(
         retention_hours=retention_hours,
         dry_run=False,
         enforce_retention_duration=False,
         full=retention_hours >= RETENTION_HOURS,
     )
     report.files_removed += len(removed)
-    delta = table.delta()
+    delta.update_incremental()
     delta.create_checkpoint()
     delta.cleanup_metadata()
 

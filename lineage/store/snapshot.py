@@ -12,10 +12,15 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from connectors.errors import LineageError, StoreError
+from lineage.store.datasets import StoredDataset
 from lineage.store.rows import ROWS, content_hash, distinct, is_logged, query_key
 from lineage.store.tables import Change, ContentTable
 
 COMPLETE, PARTIAL = "complete", "partial"
+
+# From what stood of each table's records, and whether the run is complete: what stands after it.
+DatasetsAfter = Callable[[Mapping[str, StoredDataset], bool], Mapping[str, StoredDataset]]
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,8 @@ class SnapshotHeader:
     """What is known of a snapshot without reading its rows. Times are ISO texts in UTC.
 
     `counts` are of distinct rows by kind (resource, declaration, statement, query); `open` says that the partition
-    had not ended when the run began; `held_back` that a complete run lost so much that it only added.
+    had not ended when the run began; `held_back` that a complete run lost so much that it only added. `datasets` is
+    what stands of its tables' records after it, by name (`StoredDataset`).
     """
 
     connection: str
@@ -47,6 +53,11 @@ class SnapshotHeader:
     rejects: Sequence[str] = ()
     held_back: str | None = None
     state: Mapping[str, Any] = field(default_factory=dict)
+    datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def stored_datasets(self) -> dict[str, StoredDataset]:
+        """What stands of each table's records."""
+        return {name: StoredDataset.from_json(data) for name, data in self.datasets.items()}
 
     def to_json(self) -> str:
         return orjson.dumps(asdict(self), option=orjson.OPT_SORT_KEYS).decode()
@@ -80,6 +91,43 @@ class Snapshots:
         rows = [r for r in self.table.headers(connection) if r["kind"] == COMPLETE and r["key"] <= partition]
         return dict(read_header(rows[-1]).state) if rows else {}
 
+    def newest(self, connection: str, partition: str | None = None) -> SnapshotHeader | None:
+        """The last snapshot, complete or partial, that was stored for the partition or one before it."""
+        return _last([h for h in self.headers(connection) if partition is None or h.partition <= partition])
+
+    def reset(self, connection: str, tables: Sequence[str] | None = None) -> None:
+        """Forgets where the next run would go on: of some tables, or of all and the connector's own state.
+
+        Raises LineageError when nothing is stored of the connection, or no such table.
+        """
+        headers = self.headers(connection)
+        newest = _last(headers)
+        if newest is None:
+            raise LineageError(f"nothing is stored of a connection named {connection}")
+        if unknown := sorted(set(tables or ()) - set(newest.datasets)):
+            known = ", ".join(newest.datasets) or "none"
+            raise LineageError(f"{connection} has no table {', '.join(unknown)}", hint=f"it has {known}")
+        reset = {
+            name: {**data, "cursors": {}} if tables is None or name in tables else data
+            for name, data in newest.datasets.items()
+        }
+        self._rewrite(replace(newest, datasets=reset, state={} if tables is None else newest.state))
+        complete = _last([header for header in headers if header.complete])
+        if tables is None and complete is not None and complete != newest:
+            self._rewrite(replace(complete, state={}))
+
+    def _rewrite(self, header: SnapshotHeader) -> None:
+        """Puts a stored header in its own place, changed. Raises StoreError when a run was stored meanwhile."""
+        kind = COMPLETE if header.complete else PARTIAL
+
+        def plan(known: list[dict[str, str]]) -> Change:
+            there = [r for r in known if (r["key"], r["kind"]) == (header.partition, kind)]
+            if [read_header(row).run_id for row in there] != [header.run_id]:
+                raise StoreError(f"a run of {header.connection} was stored meanwhile", hint="try it again")
+            return Change(kind, header.to_json(), header.content, ROWS.empty_table)
+
+        self.table.replace(header.connection, header.partition, plan)
+
     def forget(self, connection: str) -> None:
         """Deletes all that is stored of a connection; maintenance removes the files."""
         self.table.delete_scope(connection)
@@ -92,6 +140,7 @@ class Snapshots:
         keep_missing: bool = False,
         max_drop: float | None = None,
         complete_rows: Callable[[pa.Table], pa.Table] = lambda rows: rows,
+        datasets: DatasetsAfter | None = None,
     ) -> tuple[SnapshotHeader, bool]:
         """Stores a run's rows; gives the header as stored and whether rows were written.
 
@@ -100,7 +149,9 @@ class Snapshots:
         it is held back: stored as partial, so that it adds and updates and removes nothing.
 
         `complete_rows` is called only when rows are written: what it adds (compiled programs) is not part of the
-        content's hash, and an extract that is equal to one stored costs none of it.
+        content's hash, and an extract that is equal to one stored costs none of it. `datasets` gives what stands of
+        the records after the run, from what stood in the last snapshot; it may raise when that is not what the run
+        began from.
         """
         stored: list[SnapshotHeader] = []
 
@@ -114,6 +165,10 @@ class Snapshots:
                 merged = self._under(rows, [read_header(row) for row in partial])
             elif keep_missing and not header.windowed:
                 merged = self._under(rows, before)
+            if datasets is not None:
+                last = _last([read_header(row) for row in known if row["key"] <= header.partition])
+                stand = datasets(last.stored_datasets() if last else {}, final.complete)
+                final = replace(final, datasets={name: one.to_json() for name, one in stand.items()})
             counts = {
                 str(c["values"]): int(c["counts"])
                 for c in pa.compute.value_counts(merged["kind"]).to_pylist()
@@ -131,6 +186,10 @@ class Snapshots:
             return rows
         below = self.table.rows([(h.connection, h.content) for h in older]).select(ROWS.names)
         return distinct(pa.concat_tables([below, rows]))
+
+
+def _last(headers: Sequence[SnapshotHeader]) -> SnapshotHeader | None:
+    return max(headers, key=lambda header: (header.partition, header.started_at), default=None)
 
 
 def read_header(row: Mapping[str, str]) -> SnapshotHeader:

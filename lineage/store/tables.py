@@ -132,20 +132,7 @@ class ContentTable:
 
     def commit(self, attempt: Callable[[], T]) -> T:
         """Runs `attempt`, again when its commit was lost to another writer, each time on the reopened table."""
-        deadline = time.monotonic() + COMMIT_DEADLINE_S
-        wait_s = 0.02
-        while True:
-            try:
-                return attempt()
-            except CommitFailedError as error:
-                if time.monotonic() > deadline:
-                    raise StoreError(
-                        f"{self.uri}: the commit was lost to other writers for {COMMIT_DEADLINE_S:.0f} s: {error}",
-                        hint="run again when fewer runs write at once",
-                        retryable=True,
-                    ) from error
-                time.sleep(wait_s * random.uniform(0.5, 1.5))  # noqa: S311
-                wait_s = min(wait_s * 1.5, 1.0)
+        return retried(self.uri, attempt)
 
     def _put(self, table: DeltaTable, scope: str, key: str, change: Change, *, with_rows: bool) -> None:
         head = {"scope": scope, "segment": HEADERS, "kind": change.kind, "key": key}
@@ -206,6 +193,27 @@ class ContentTable:
             },
             storage_options=self._options or None,
         )
+
+
+def retried(uri: str, attempt: Callable[[], T]) -> T:
+    """Runs `attempt`, again when its commit to the table at `uri` was lost to another writer: it opens the table anew.
+
+    Raises StoreError when it is lost until the deadline.
+    """
+    deadline = time.monotonic() + COMMIT_DEADLINE_S
+    wait_s = 0.02
+    while True:
+        try:
+            return attempt()
+        except CommitFailedError as error:
+            if time.monotonic() > deadline:
+                raise StoreError(
+                    f"{uri}: the commit was lost to other writers for {COMMIT_DEADLINE_S:.0f} s: {error}",
+                    hint="run again when fewer runs write at once",
+                    retryable=True,
+                ) from error
+            time.sleep(wait_s * random.uniform(0.5, 1.5))  # noqa: S311
+            wait_s = min(wait_s * 1.5, 1.0)
 
 
 def _headers(table: DeltaTable, scopes: Collection[str] | None) -> list[dict[str, str]]:

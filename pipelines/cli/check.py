@@ -54,8 +54,8 @@ def _check(project: Project, name: str) -> list[CheckResult]:
     from connectors import Window
     from connectors.errors import HeadwaterError
     from connectors.model import CheckResult
-    from lineage.store import SnapshotWriter
     from pipelines.extract import describe
+    from pipelines.ingest import Nowhere
     from pipelines.project import open_connector, resolve_connection
     from pipelines.redaction import output_redacted
 
@@ -71,7 +71,7 @@ def _check(project: Project, name: str) -> list[CheckResult]:
                 project,
                 resolved,
                 window=Window("check", now, now),
-                ingest=SnapshotWriter(None),
+                ingest=Nowhere(),
                 log=logging.getLogger("headwater.check"),
             )
             with closing(connector):

@@ -9,11 +9,44 @@ import click
 from pipelines.cli.console import escape, json_option, out, out_json, rich_console
 
 
-@click.command("connectors")
-@click.argument("name", required=False)
+class Connectors(click.Group):
+    """`new`; any other word is a connector's name, or a script's path, whose fields are shown."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return ["new"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        if cmd_name == "new":
+            from pipelines.cli.new_connector import command
+
+            return command
+        return _fields_of(cmd_name)
+
+
+@click.group(
+    "connectors", cls=Connectors, invoke_without_command=True, subcommand_metavar="[NAME | new NAME]"
+)
 @json_option
-def command(name: str | None, as_json: bool) -> int:
-    """What can be connected; with NAME (or the path of a script) its configuration fields."""
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> int:
+    """What can be connected; with NAME (or the path of a script) its configuration fields.
+
+    `headwater connectors new NAME` begins a connector of your own.
+    """
+    return 0 if ctx.invoked_subcommand else _show(None, as_json)
+
+
+def _fields_of(name: str) -> click.Command:
+    @click.command(name, help=f"The configuration fields of {name}.")
+    @json_option
+    @click.pass_context
+    def show(ctx: click.Context, as_json: bool) -> int:
+        return _show(name, as_json or bool(ctx.parent and ctx.parent.params.get("as_json")))
+
+    return show
+
+
+def _show(name: str | None, as_json: bool) -> int:
     from connectors.config.form import form_fields
     from connectors.registry import connector_names, load_connector
 

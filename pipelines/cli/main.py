@@ -17,11 +17,13 @@ COMMANDS = {
     "init": ("init", "Write a commented project that syncs at once."),
     "connectors": ("connectors", "What can be connected, and each one's configuration."),
     "check": ("check", "Validate the project and try each connection."),
+    "preview": ("preview", "Extract without storing: counts and samples."),
     "sync": ("sync", "Read the connections, then build the graph."),
     "find": ("find", "Find resources by words."),
     "lineage": ("lineage", "Ask the graph: upstream, downstream, path, unresolved ..."),
     "sql": ("sql", "Lineage of SQL text; needs no project."),
     "runs": ("runs", "What ran, when, and how it ended."),
+    "state": ("state", "Where a connection's next run goes on; start over."),
     "forget": ("forget", "Delete a connection's history."),
     "ui": ("ui", "Open Dagster's UI for this project."),
 }

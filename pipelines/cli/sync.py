@@ -160,22 +160,31 @@ class _Progress:
         with self._lock:
             waiting = any(line.state in ("waiting", "reading") for line in self._lines.values())
             for name, line in self._lines.items():
-                count = f"{line.report.succeeded:,} declared" if line.report else ""
+                count = _counted(line.report) if line.report else ""
                 seconds = f"{time.monotonic() - line.started:.0f} s" if line.state == "reading" else ""
                 table.add_row(name, line.state, count, seconds, line.note)
         table.add_row("lineage_graph", "waiting" if waiting else "building", "", "", "")
         return table
 
 
+def _counted(report: ExtractReport) -> str:
+    rows = f", {report.rows:,} rows" if report.tables else ""
+    return f"{report.succeeded:,} declared{rows}"
+
+
 def _summary(report: SyncReport, told: Sequence[str]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("connection", "partition", "status", "resources", "declarations", "statements", "seconds"):
+    tables = any(outcome.report.tables for outcome in report.outcomes)
+    kinds = ("resource", "declaration", "statement")
+    columns = [*(f"{kind}s" for kind in kinds), *(["rows"] if tables else [])]
+    for column in ("connection", "partition", "status", *columns, "seconds"):
         table.add_column(column, justify="right" if column in _NUMBERS else "left", no_wrap=True)
     for outcome in report.outcomes:
         counts = outcome.header.counts if outcome.header else {}
-        numbers = [f"{counts.get(kind, 0):,}" for kind in ("resource", "declaration", "statement")]
+        numbers = [f"{counts.get(kind, 0):,}" for kind in kinds]
+        numbers += [f"{outcome.report.rows:,}"] if tables else []
         color = _COLORS[outcome.status]
         status = f"[{color}]{outcome.status.lower()}[/{color}]"
         table.add_row(outcome.connection, outcome.partition, status, *numbers, f"{outcome.seconds:.1f}")
@@ -195,7 +204,7 @@ def _summary(report: SyncReport, told: Sequence[str]) -> None:
     out(f"run {report.run_id}; see it with `headwater runs` or `headwater ui`")
 
 
-_NUMBERS = frozenset({"resources", "declarations", "statements", "seconds"})
+_NUMBERS = frozenset({"resources", "declarations", "statements", "rows", "seconds"})
 _COLORS = {"SUCCESS": "green", "WARNING": "yellow", "FAILED": "red"}
 
 

@@ -20,6 +20,7 @@ from connectors.http import HttpPolicy
 from connectors.registry import configure, load_connector
 from lineage.graph.inputs import ConnectionSpec
 from pipelines.project.loader import Project
+from pipelines.project.model import ConnectionModel
 
 if TYPE_CHECKING:
     from connectors.http import HttpClient
@@ -91,9 +92,9 @@ def resolve_connection(project: Project, name: str) -> ResolvedConnection:
     given = model.credential
     credential = project.model.credentials[given] if isinstance(given, str) else given or {}
     credentials = filled(credential)
-    config = filled(model.config)
-    http = filled({"endpoints": _endpoints(model.endpoints, cls), "transport": model.transport, **model.http})
     where = project.where("connections", name)
+    config = filled({**model.config, **_own_keys(model, cls, f"{where}: connection {name}")})
+    http = filled({"endpoints": _endpoints(model.endpoints, cls), "transport": model.transport, **model.http})
     if clash := sorted({"endpoints", "transport"} & set(model.http)):
         named = " and ".join(clash)
         raise ConfigError(f"{where}: connection {name}: {named} stands under http; write it beside http")
@@ -116,6 +117,17 @@ def resolve_connection(project: Project, name: str) -> ResolvedConnection:
     certain = Redactor(one for one in sure if len(one) >= SHORTEST_STORED)
     texts = {key: str(value) for key, value in credentials.items()}
     return ResolvedConnection(name, cls, valid, texts, policy, redact, certain)
+
+
+def _own_keys(model: ConnectionModel, cls: type[Connector], named: str) -> dict[str, Any]:
+    """What the file says beside `config` and is part of it. Raises ConfigError for what the connector does not know."""
+    given = {key: value for key in ("plugin", "python", "spec") if (value := getattr(model, key)) is not None}
+    for key in given:
+        if key not in cls.Config.model_fields:
+            raise ConfigError(f"{named}: {key} is for CloudQuery plugins", hint="remove it")
+        if key in model.config:
+            raise ConfigError(f"{named}: {key} stands beside config and in it", hint="keep the one beside it")
+    return given
 
 
 def _password_of(url: str) -> str | None:
@@ -148,6 +160,7 @@ def open_connector(
     ingest: Ingest,
     log: logging.Logger,
     state: dict[str, Any] | None = None,
+    cursors: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Connector:
     """The connector, ready to run; close it afterwards."""
     model = project.connection(resolved.name)
@@ -169,6 +182,11 @@ def open_connector(
         log=log,
         redact=resolved.redact,
         state=state if state is not None else {},
+        tables=model.tables,
+        skip_tables=model.skip_tables,
+        skip_dependent_tables=model.skip_dependent_tables,
+        cursors=cursors or {},
+        concurrency=model.concurrency,
     )
     return resolved.cls(resolved.config, context, resolved.credentials)
 

@@ -20,9 +20,7 @@ from pipelines.project.model import RESERVED, ConnectionModel, ProjectModel
 
 FILE = "headwater.yaml"
 # Parts of the file that other versions know.
-_LATER = frozenset(
-    {"transforms", "datasets", "sinks", "records", "plugin", "python", "tables", "skip_tables", "spec"}
-)
+_LATER = frozenset({"transforms", "datasets", "sinks", "records"})
 
 
 @dataclass(frozen=True)

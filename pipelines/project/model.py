@@ -60,6 +60,13 @@ class ConnectionModel(Section):
     endpoints: list[str] | None = None
     transport: str | None = None
     http: dict[str, Any] = Field(default_factory=dict)
+    plugin: str | None = None
+    python: str | None = None
+    spec: dict[str, Any] | None = None
+    tables: list[str] = Field(default_factory=lambda: ["*"], min_length=1)
+    skip_tables: list[str] = Field(default_factory=list)
+    skip_dependent_tables: bool = False
+    concurrency: int | None = Field(default=None, ge=1, le=256)
     instance: str | None = None
     defaults: Defaults = Field(default_factory=Defaults)
     schedule: str | None = None

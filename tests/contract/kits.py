@@ -6,7 +6,10 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
+
 from connectors import DeclaredLineage, Resource
+from connectors.hosts.cloudquery import CloudQuery
 from connectors.testing import Reroute, run_connector
 from lineage import open_store
 from lineage.graph import ConnectionSpec, build_graph
@@ -30,6 +33,42 @@ def secoda_host(
         "error": str(found.error) if found.error else None,
         "verdicts": _verdicts(found.resources, found.declarations, workspace),
     }
+
+
+def cloudquery_host(
+    plugin_dir: str,
+    python: str,
+    spec: Mapping[str, Any],
+    tables: Sequence[str],
+    skip_tables: Sequence[str] = (),
+    state: Mapping[str, str] | None = None,
+    deadline_s: float = 30,
+) -> dict[str, Any]:
+    """Hosts one plugin; a refused row is an error of its table."""
+    kept = {"cq_state": {"cq_state": dict(state)}} if state else {}
+    config = {"plugin": plugin_dir, "python": python, "spec": spec, "limits": {"wall_s": deadline_s}}
+    found = run_connector(CloudQuery, config, state=kept, tables=tables, skip_tables=skip_tables)
+    reports = found.report.tables
+    errors = [{"table": name, "message": m} for name, report in reports.items() for m in report.messages]
+    errors += [{"table": row.table, "message": row.cause} for row in found.refused_rows]
+    if found.error:
+        errors.append({"table": None, "message": str(found.error)})
+    return {
+        "rows": {name: _readable(found.table(name)) for name in found.datasets},
+        "errors": errors,
+        "complete": found.error is None
+        and found.report.complete
+        and all(r.complete for r in reports.values()),
+        "state": found.state.get("cq_state", {}).get("cq_state", {}),
+    }
+
+
+def _readable(table: pa.Table) -> pa.Table:
+    """Without nanoseconds, which Python's own times do not have."""
+    types = [pa.timestamp("us", f.type.tz) if pa.types.is_timestamp(f.type) else f.type for f in table.schema]
+    return table.cast(
+        pa.schema([f.with_type(t) for f, t in zip(table.schema, types, strict=True)]), safe=False
+    )
 
 
 def _verdicts(

@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpx
 import pytest
+import stamina
+
+from connectors import Connector, ConnectorConfig, Context
+from connectors.config.secrets import Redactor
+from connectors.http import HttpClient, HttpPolicy
+from connectors.testing import Extract, today
 
 
 @dataclass
@@ -63,7 +70,10 @@ class Server:
                     self.close_connection = True
                     return
                 self.send_response(given.status)
-                for name, value in {"Content-Length": str(len(given.body)), **given.headers}.items():
+                length = (
+                    {} if "Transfer-Encoding" in given.headers else {"Content-Length": str(len(given.body))}
+                )
+                for name, value in {**length, **given.headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(given.body)
@@ -101,3 +111,34 @@ def in_turn(serve):
 @pytest.fixture
 def answer() -> type[Answer]:
     return Answer
+
+
+@pytest.fixture
+def no_waits():
+    """Requests are sent again at once."""
+    with stamina.set_testing(True, attempts=100, cap=True):
+        yield
+
+
+class Api(Connector):
+    """A connector whose relative addresses are of one API."""
+
+    class Config(ConnectorConfig):
+        url: str = "https://api.test/v1"
+
+
+@pytest.fixture
+def connect():
+    """Makes connectors that a transport answers, or where there is none the network; and closes them."""
+    made: list[Connector] = []
+
+    def make(transport: httpx.BaseTransport | None = None, url: str = "https://api.test/v1", **policy) -> Api:
+        client = HttpClient(
+            HttpPolicy(**policy), connection="api", redact=Redactor(["s3cret-key"]), transport=transport
+        )
+        made.append(Api(Api.Config(url=url), Context("api", today(), Extract(), lambda: client)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()

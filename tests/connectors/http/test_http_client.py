@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import gzip
 import logging
+import random
 import shutil
 import ssl
 import subprocess
 import threading
 import time
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -70,10 +72,16 @@ def test_a_compressed_answer_is_given_decoded(in_turn, answer, client):
     assert one.counts.bytes == 500
 
 
-def test_an_answer_that_is_not_what_its_encoding_says_is_named(in_turn, answer, client):
+def test_an_answer_without_a_body_may_name_an_encoding(in_turn, answer, client):
+    server = in_turn(answer(204, b"", {"Content-Encoding": "gzip"}))
+    assert client().request("DELETE", server.url).status_code == 204
+
+
+def test_an_answer_that_is_not_what_its_encoding_says_is_named(in_turn, answer, client, no_waits):
     server = in_turn(answer(200, b"no gzip", {"Content-Encoding": "gzip"}))
-    with pytest.raises(UnexpectedAnswer, match="cannot be read"):
-        client().request("GET", server.url)
+    with pytest.raises(UnexpectedAnswer, match=f"GET {server.url}/x gave an answer that cannot be read"):
+        client(HttpPolicy(retries=2)).request("GET", server.url + "/x")
+    assert len(server.asked) == 3
 
 
 def test_an_answer_over_the_size_ends_before_it_fills_memory(in_turn, answer, client):
@@ -85,7 +93,7 @@ def test_an_answer_over_the_size_ends_before_it_fills_memory(in_turn, answer, cl
 # -- retries
 
 
-@pytest.mark.parametrize("status", [429, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 425, 429, 502, 503, 504])
 def test_what_may_pass_is_asked_again_after_the_time_it_names(in_turn, answer, client, status):
     server = in_turn(answer(status, headers={"Retry-After": "0"}), answer(200, b"ok"))
     one = client()
@@ -122,7 +130,9 @@ def test_retries_end(in_turn, answer, client):
     assert len(server.asked) == 4
 
 
-@pytest.mark.parametrize(("status", "times"), [(429, 2), (503, 2), (502, 1), (504, 1), (500, 1)])
+@pytest.mark.parametrize(
+    ("status", "times"), [(429, 2), (503, 2), (408, 1), (425, 1), (502, 1), (504, 1), (500, 1)]
+)
 def test_a_post_is_sent_again_only_if_it_was_not_processed(in_turn, answer, client, status, times):
     server = in_turn(answer(status, headers={"Retry-After": "0"}))
     assert client(HttpPolicy(retries=1)).request("POST", server.url, json={}).status_code == status
@@ -139,6 +149,61 @@ def test_a_lost_connection_is_tried_again_where_that_does_nothing_twice(
     with pytest.raises(Unreachable, match=r"127\.0\.0\.1"):
         client(HttpPolicy(retries=2, max_wait_s=2)).request(method, server.url)
     assert len(server.asked) == times
+
+
+WORDS = gzip.compress(random.Random(1).randbytes(300).hex().encode())
+CUT = {"Connection": "close"}
+CUTS = {
+    "shorter than its length": (b'{"a": ', {"Content-Length": "100", **CUT}),
+    "a chunk that is not whole": (b"5\r\nhel", {"Transfer-Encoding": "chunked", **CUT}),
+    "no last chunk": (b"5\r\nhello\r\n", {"Transfer-Encoding": "chunked", **CUT}),
+    "a chunk without a size": (b"hello\r\n", {"Transfer-Encoding": "chunked", **CUT}),
+    "gzip with other bytes in it": (WORDS[:40] + b"\xff" * 40 + WORDS[80:], {"Content-Encoding": "gzip"}),
+    "gzip that breaks off": (WORDS[:-30], {"Content-Encoding": "gzip"}),
+    "gzip without its checksum": (WORDS[:-8], {"Content-Encoding": "gzip"}),
+    "deflate that breaks off": (zlib.compress(b"hello" * 99)[:-6], {"Content-Encoding": "deflate"}),
+}
+
+
+@pytest.mark.parametrize("cut", CUTS)
+@pytest.mark.parametrize(("method", "times"), [("GET", 2), ("DELETE", 2), ("POST", 1)])
+def test_a_body_cut_short_is_asked_for_again_where_that_does_nothing_twice(
+    in_turn, answer, client, no_waits, cut, method, times
+):
+    server, one = in_turn(answer(200, *CUTS[cut]), answer(200, b"whole")), client()
+    if times == 2:
+        assert one.request(method, server.url).text == "whole"
+        assert (one.counts.requests, one.counts.retries) == (2, 1)
+    else:
+        with pytest.raises(ConnectorError, match=rf"{method} /|{method} http"):
+            one.request(method, server.url)
+    assert len(server.asked) == times
+
+
+def test_silence_is_asked_again(serve, answer, client, no_waits):
+    silent = [True, True, False]
+    server = serve(lambda asked: (silent.pop(0) and time.sleep(1)) or answer(200, b"ok"))
+    one = client(HttpPolicy(timeout_s=0.2))
+    assert one.request("GET", server.url).text == "ok"
+    assert one.counts.retries == 2
+
+
+def test_silence_amid_a_body_is_asked_again(in_turn, answer, client, no_waits):
+    # Its connection stays open.
+    server = in_turn(answer(200, b"hel", {"Content-Length": "5"}), answer(200, b"hello"))
+    assert client(HttpPolicy(timeout_s=0.2)).request("GET", server.url).text == "hello"
+
+
+def test_an_answer_that_is_not_accepted_is_asked_for_again_then_given_as_it_is(
+    in_turn, answer, client, no_waits
+):
+    server = in_turn(answer(200, b"no"), answer(200, b"yes"))
+    assert client().request("GET", server.url, accept=lambda found: found.text == "yes").text == "yes"
+    server, policy = in_turn(answer(200, b"no")), HttpPolicy(retries=2)
+    assert client(policy).request("GET", server.url, accept=lambda found: False).text == "no"
+    assert len(server.asked) == 3
+    assert client(policy).request("POST", server.url, accept=lambda found: False).text == "no"
+    assert len(server.asked) == 4
 
 
 def test_nobody_there_is_unreachable_with_host_and_cause_and_no_secret(client):

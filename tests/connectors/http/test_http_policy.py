@@ -72,6 +72,6 @@ def test_a_date_that_has_passed_is_no_wait():
 def test_all_waits_together_stay_within_the_patience(waits, most):
     patience, waited = Patience(most), 0.0
     for wait in waits:
-        allowed = patience(Again("", response=httpx.Response(503, headers={"retry-after": str(wait)})))
+        allowed = patience(Again(httpx.Response(503, headers={"retry-after": str(wait)})))
         waited += allowed if allowed is not False else 0
     assert waited <= most

@@ -67,7 +67,7 @@ def test_same_as_must_name_connections(tmp_path):
         (HEAD + "connections:\n  datasets: {connector: jsonl}\n", "reserved"),
         (HEAD + "connections:\n  a: {connector: jsonl, schedule: often}\n", "not a cron expression"),
         ("partitions: {start: 2026-11-01, timezone: Mars/Base}\nconnections: {}\n", "not a time zone"),
-        (HEAD + "connections:\n  a: {connector: cloudquery, plugin: x}\n", "not in this version"),
+        (HEAD + "connections:\n  a: {connector: sqlite, records: [x]}\n", "not in this version"),
         (HEAD + "transforms: {}\nconnections: {}\n", "not in this version"),
         (HEAD + "connections:\n  a: 7\n", "connections.a"),
         ("name: !!python/object:os.system x\n" + HEAD, "not YAML"),

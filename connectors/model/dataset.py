@@ -1,0 +1,60 @@
+"""A connector's tables as others need to know them: plain data, whatever code reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+MESSAGES = 20  # errors of a table kept word for word; all are counted
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A table whose records are taken. `keys` are the columns of its primary key, none where it has none.
+
+    An `incremental` table's run gives what is new: it is merged with what is stored. Any other's gives it all.
+    """
+
+    name: str
+    keys: tuple[str, ...] = ()
+    incremental: bool = False
+    parent: str | None = None
+
+
+@dataclass(frozen=True)
+class RefusedRow:
+    """A row that could not be taken: which value of it, and why. `key` and `row` are JSON, "" where unknown."""
+
+    table: str
+    key: str
+    column: str
+    value_type: str
+    cause: str
+    row: str = ""
+
+
+@dataclass
+class TableReport:
+    """Of one table in one extract: rows given on, rows refused, errors that ended or cut its reading.
+
+    `settled` says that all of it was read, so that what the run gave may stand for good and its `cursors` (None:
+    it has none of its own) may be gone on from. Otherwise they stay where they were, and it is read again.
+    """
+
+    rows: int = 0
+    refused: int = 0
+    errors: int = 0
+    messages: list[str] = field(default_factory=list)
+    settled: bool = True
+    cursors: dict[str, str] | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Nothing was refused and nothing could not be read."""
+        return self.settled and not self.refused and not self.errors
+
+    def fail(self, message: str) -> None:
+        """Records an error; the table is read again by the next run."""
+        self.errors += 1
+        self.settled = False
+        if len(self.messages) < MESSAGES:
+            self.messages.append(message)
