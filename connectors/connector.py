@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from connectors.config.secrets import Redactor
+from connectors.config.secrets import Redactor, secrets_of
 from connectors.errors import ConnectorError
 from connectors.model import (
     CheckResult,
@@ -119,6 +119,11 @@ class Connector(HttpVerbs):
     def client(self) -> Any:
         """What the resolvers of its tables get as `client`: the connector itself."""
         return self
+
+    @classmethod
+    def secrets(cls, config: BaseModel) -> list[str]:
+        """The values of a configuration that are to be masked wherever something is stored."""
+        return secrets_of(config)
 
     def check(self) -> Iterable[CheckResult]:
         """Tries each capability without extracting. The first should be whether the system can be reached."""

@@ -86,9 +86,15 @@ class Table:
         raise ValueError(f"the table {self.name} has no column {column_name}")
 
     def dataset(self) -> Dataset:
-        """What the store must know of it."""
+        """What the store must know of it.
+
+        What hangs from an incremental table is incremental, whether it says so or not: it is read for new parents only.
+        """
+        above: Table | None = self
+        while above is not None and not above.is_incremental:
+            above = above.parent
         parent = self.parent.name if self.parent else None
-        return Dataset(self.name, tuple(self.primary_keys), self.is_incremental, parent)
+        return Dataset(self.name, tuple(self.primary_keys), above is not None, parent)
 
     def resources(self) -> Iterator[Resource]:
         """The catalogue's entries for the table and its columns."""

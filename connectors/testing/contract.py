@@ -348,11 +348,9 @@ class ConnectorContract:
     # -- secrets
 
     def _leaks(self) -> Leaks:
-        configs = [
-            self._configure(self.config),
-            self._configure({**self.config, **(self.wrong_config or {})}),
-        ]
-        return Leaks(configs, [self.credentials, self.wrong_credentials or {}])
+        configs = [self.config, {**self.config, **(self.wrong_config or {})}]
+        typed = [secret for config in configs for secret in self._cls.secrets(self._configure(config))]
+        return Leaks(typed, [self.credentials, self.wrong_credentials or {}])
 
     def _refuse_in_check(self, config: Mapping[str, Any], credentials: Mapping[str, Any], http: Http) -> None:
         leaks = self._leaks()

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel
-
 from connectors.config.secrets import Redactor, secrets_of
 from connectors.testing.comparison import content
 from connectors.testing.run import Extract
@@ -31,15 +29,14 @@ def sounds_secret(name: str) -> bool:
 
 
 class Leaks:
-    """Looks for the secrets of configurations and credentials, in all the ways in which one is usually written.
+    """Looks for secrets in all the ways in which one is usually written: `typed` are those of configurations.
 
     `secrets` are all values of the credentials too: none may stand in a message. `certain` are those that are secret
     by their type or their name: a user's name may stand in what is read, as a table's owner. The methods raise
     AssertionError, which names no value.
     """
 
-    def __init__(self, configs: Sequence[BaseModel], credentials: Sequence[Mapping[str, Any]]) -> None:
-        typed = [secret for config in configs for secret in secrets_of(config)]
+    def __init__(self, typed: Sequence[str], credentials: Sequence[Mapping[str, Any]]) -> None:
         named = [{k: v for k, v in given.items() if sounds_secret(k)} for given in credentials]
         self.certain = _with_passwords([*typed, *(one for given in named for one in secrets_of(given))])
         self.secrets = _with_passwords([*typed, *(one for given in credentials for one in secrets_of(given))])

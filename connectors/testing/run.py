@@ -182,7 +182,7 @@ def opened(
     folder = folder or Path.cwd()
     cls = connector if isinstance(connector, type) else load_connector(str(connector), folder)
     settings = configure(cls, config or {}, credentials)
-    redact = Redactor([*secrets_of(settings), *secrets_of(credentials or {})])
+    redact = Redactor([*cls.secrets(settings), *secrets_of(credentials or {})])
     log = _log(result, redact)
     policy = HttpPolicy(endpoints=None if endpoints is None else list(endpoints))
     transport = (

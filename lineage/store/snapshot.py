@@ -88,7 +88,9 @@ class Snapshots:
 
     def state(self, connection: str, partition: str) -> dict[str, Any]:
         """What the connection's newest complete run, at or before the partition, left to go on from."""
-        rows = [r for r in self.table.headers(connection) if r["kind"] == COMPLETE and r["key"] <= partition]
+        rows = [
+            r for r in self.table.headers([connection]) if r["kind"] == COMPLETE and r["key"] <= partition
+        ]
         return dict(read_header(rows[-1]).state) if rows else {}
 
     def newest(self, connection: str, partition: str | None = None) -> SnapshotHeader | None:

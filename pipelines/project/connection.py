@@ -107,11 +107,11 @@ def resolve_connection(project: Project, name: str) -> ResolvedConnection:
         policy = _policy({k: v for k, v in http.items() if v is not None})
     except ConfigError as error:
         raise ConfigError(redact(f"{where}: connection {name}: {error.message}"), hint=error.hint) from None
-    redact.add(*secrets_of(valid))
+    redact.add(*cls.secrets(valid))
     by_name = [
         s for key, value in credentials.items() if _SECRET_NAME.search(key) for s in secrets_of({key: value})
     ]
-    sure = [*secrets_of(valid), *by_name]
+    sure = [*cls.secrets(valid), *by_name]
     sure += [password for url in sure if (password := _password_of(url))]
     redact.add(*sure)
     certain = Redactor(one for one in sure if len(one) >= SHORTEST_STORED)

@@ -14,7 +14,7 @@ import pytest
 
 import connectors
 from connectors.registry import load_connector
-from connectors.testing import Scripted, check_connector, run_connector
+from connectors.testing import ConnectorContract, Scripted, check_connector, run_connector
 from lineage import open_store
 from pipelines.cli.new_connector import connector_package
 
@@ -144,6 +144,14 @@ def test_it_runs_by_its_path_and_goes_on_where_it_left_off(made):
     (refused,) = check_connector(path, *given, http=Scripted({"GET /orders": 401}))
     assert (refused.capability, refused.ok) == ("read orders", False)
     assert load_connector(str(path), Path()).platform == "weather-log"
+
+
+def test_the_contract_takes_a_connector_by_its_path_too(made):
+    package, _ = made
+    given = {"connector": "weather_log/connector.py", "folder": package, "config": {"url": "https://a.test"}}
+    contract = type("ByPath", (ConnectorContract,), given | {"credentials": {"token": TOKEN}})()
+    contract.test_its_configuration_is_a_form()
+    contract.test_an_unknown_field_is_refused()
 
 
 def test_nothing_is_overwritten(made, headwater):

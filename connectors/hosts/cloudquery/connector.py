@@ -11,7 +11,7 @@ from pydantic import Field
 from connectors.connector import Connector, ConnectorConfig
 from connectors.errors import ConfigError, ConnectorError, HeadwaterError
 from connectors.hosts.cloudquery.limits import Limits
-from connectors.hosts.cloudquery.spec import build_spec, faults_of, secret_texts
+from connectors.hosts.cloudquery.spec import build_spec, certain_secrets, faults_of, secret_texts
 from connectors.model import CheckResult
 
 if TYPE_CHECKING:
@@ -49,6 +49,10 @@ class CloudQuery(Connector):
             default_factory=dict, repr=False, description="what the plugin gets beside a minimal environment"
         )
         limits: Limits = Field(default_factory=Limits, description="time and size that it may use")
+
+    @classmethod
+    def secrets(cls, config: Any) -> list[str]:
+        return certain_secrets({"spec": config.spec, "env": config.env})
 
     def extract(self) -> None:
         """Runs one sync. Raises ConfigError for a spec that the plugin does not take and for a pattern of tables that

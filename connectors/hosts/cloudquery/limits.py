@@ -19,7 +19,11 @@ class Limits(BaseModel):
         default=900, gt=0, description="the longest silence of a sync, and the longest call"
     )
     start_s: float = Field(default=60, gt=0, description="until it answers")
-    memory_bytes: int | None = Field(default=None, ge=64 * 1024**2)
-    message_bytes: int = Field(default=200 * 1024**2, ge=64 * 1024)
-    output_lines: int = Field(default=10_000, ge=0)
-    output_bytes: int = Field(default=256 * 1024**2, ge=64 * 1024)
+    memory_bytes: int | None = Field(
+        default=None, ge=64 * 1024**2, description="address space of each of its processes"
+    )
+    message_bytes: int = Field(default=200 * 1024**2, ge=64 * 1024, description="one message: a row, mostly")
+    output_lines: int = Field(
+        default=10_000, ge=0, description="of its output, in the log; the rest is left out"
+    )
+    output_bytes: int = Field(default=256 * 1024**2, ge=64 * 1024, description="of its output")

@@ -39,6 +39,11 @@ def secret_texts(spec: Any) -> list[str]:
     return [text for text, always in _texts(spec, False) if always or not _is_harmless(text)]
 
 
+def certain_secrets(spec: Any) -> list[str]:
+    """What of a spec is secret by its key's name, for what is stored: other texts of it may stand in records."""
+    return [text for text, always in _texts(_plain(spec), False) if always]
+
+
 def faults_of(spec: Mapping[str, Any], json_schema: str) -> list[str]:
     """Where a spec does not fit a JSON Schema: a line for each fault, without the values that were given.
 

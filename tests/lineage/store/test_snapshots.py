@@ -13,7 +13,7 @@ import pytest
 from deltalake import DeltaTable
 
 from connectors.errors import LineageError, StoreError
-from lineage.store import Store, maintain, open_store
+from lineage.store import SnapshotHeader, SnapshotWriter, Store, maintain, open_store
 from tests.lineage.world import DAY, Connection, ExternalTable, World
 
 
@@ -299,3 +299,14 @@ def test_a_table_that_nobody_owns_leaves_no_trace_in_the_store_of_another(world)
     connection.link(ExternalTable(table="t"), connection.chart("c"))
     world.run(connection)
     assert [r["id"] for r in world.graph().resources()] == ["bi/c"]
+
+
+def test_the_state_of_the_newest_complete_run_is_what_the_next_goes_on_from(tmp_path):
+    store = open_store(tmp_path / "store")
+    for key, complete, at in (("2026-11-01", True, 1), ("2026-11-02", True, 2), ("2026-11-03", False, 3)):
+        header = SnapshotHeader("shop", key, f"run-{at}", complete, state={"at": at})
+        store.snapshots.commit(header, SnapshotWriter(None).rows())
+    assert store.snapshots.state("shop", "2026-11-03") == {"at": 2}
+    assert store.snapshots.state("shop", "2026-11-01") == {"at": 1}
+    assert store.snapshots.state("shop", "2026-10-01") == {}
+    assert store.snapshots.state("sh", "2026-11-03") == {}

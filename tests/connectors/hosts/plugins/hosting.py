@@ -7,25 +7,13 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from connectors.hosts.cloudquery import CloudQuery
 from connectors.testing import Extract, run_connector
+from tests.plugin_python import plugin_python
 
 PLUGINS = Path(__file__).resolve().parent
 ROOT = PLUGINS.parents[3]
 TOKEN = "s3cret-0f-the-shop"
-
-
-def plugin_python() -> str:
-    """The interpreter that has the CloudQuery SDK."""
-    named = os.environ.get("HEADWATER_PLUGIN_PYTHON")
-    python = Path(named) if named else ROOT / ".venv" / "plugins" / "bin" / "python"
-    if not python.is_file():
-        pytest.fail(
-            f"{python} is not there: set HEADWATER_PLUGIN_PYTHON to an interpreter with cloudquery-plugin-sdk"
-        )
-    return str(python)
 
 
 def sync_shop(*tables: str, spec: dict[str, Any] | None = None, **more: Any) -> Extract:
