@@ -206,6 +206,8 @@ def masked(batch: pa.RecordBatch, redact: Redactor) -> pa.RecordBatch:
     import pyarrow as pa
 
     forms = [form.encode("utf-8", "surrogateescape") for form in redact.forms]
+    if not forms:
+        return batch
     for at, column in enumerate(batch.columns):
         storage = column.storage if isinstance(column, pa.ExtensionArray) else column
         if not (pa.types.is_string(storage.type) or pa.types.is_large_string(storage.type)):

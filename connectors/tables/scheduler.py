@@ -52,7 +52,7 @@ def sync_tables(connector: Connector, tables: Sequence[Table]) -> None:
     """
     context = connector.context
     chosen = select_tables(tables, context.tables, context.skip_tables, context.skip_dependent_tables)
-    _refuse_twins(chosen)
+    _refuse_faults(chosen)
     sync = _Sync(connector, [_node(table.resolver, table) for table in chosen])
     for node in sync.nodes:
         for resource in node.table.resources():
@@ -96,7 +96,11 @@ def _node(resolver: TableResolver, table: Table) -> _Node:
     return _Node(table, resolver, [_node(child, kept[child.table.name]) for child in below])
 
 
-def _refuse_twins(tables: Sequence[Table]) -> None:
+def _refuse_faults(tables: Sequence[Table]) -> None:
+    for table in flatten_tables(tables):
+        if not table.columns:
+            raise ConnectorError(f"the table {table.name} has no columns")
+
     def names(some: Sequence[Table]) -> Iterator[str]:
         for table in some:
             yield table.name

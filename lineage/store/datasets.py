@@ -74,6 +74,6 @@ class StoredDataset:
 def table_folder(connection: str, table: str, schema: pa.Schema) -> str:
     """Where the rows of a table with this schema lie: another schema is another Delta table."""
     text = "\n".join(f"{field.name}\0{field.type}" for field in schema)
-    plain = re.sub(r"[^A-Za-z0-9_.-]", "_", table)[:80]
+    plain = re.sub(r"[^A-Za-z0-9_-]", "_", table)[:80]
     mark = hashlib.blake2b(f"{table}\0{text}".encode(), digest_size=4).hexdigest()
     return f"records/{connection}/{plain}/{mark}"

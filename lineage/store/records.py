@@ -20,7 +20,7 @@ from deltalake.exceptions import TableNotFoundError
 from connectors.errors import LineageError, StoreError
 from lineage.store.datasets import Part, StoredDataset, table_folder
 from lineage.store.engine import cursor
-from lineage.store.records_writer import ROW, SYNC, RecordsWriter, new_sync, tagged
+from lineage.store.records_writer import PLACE, ROW, SYNC, RecordsWriter, new_sync, tagged
 from lineage.store.tables import retried
 
 FOLD_PARTS = 24  # of more, reading would open and order too many
@@ -103,12 +103,12 @@ class Records:
         if not parts:
             raise LineageError("the table has no records yet")
         with cursor() as engine:
-            engine.register("places", pa.table({SYNC: [p.sync for p in parts], "place": range(len(parts))}))
+            engine.register("places", pa.table({SYNC: [p.sync for p in parts], PLACE: range(len(parts))}))
             every, columns = self._source(engine, parts)
             tag = f", {SYNC}" if with_sync else ""
             yield engine.sql(
-                f"SELECT * EXCLUDE ({ROW}, {SYNC}, place){tag} FROM ({every}) "
-                f"{_counts(stored, columns)} ORDER BY place, {ROW}"
+                f"SELECT * EXCLUDE ({ROW}, {SYNC}, {PLACE}){tag} FROM ({every}) "
+                f"{_counts(stored, columns)} ORDER BY {PLACE}, {ROW}"
             )
 
     def _source(self, engine: Any, parts: Sequence[Part]) -> tuple[str, list[str]]:
@@ -137,10 +137,10 @@ class Records:
 def _counts(stored: StoredDataset, columns: Sequence[str]) -> str:
     """Which of the rows count: of one key the last; of an unsettled part without a key those that no row equals."""
     if not stored.keys:
-        first = f"row_number() OVER (PARTITION BY {_names(columns)} ORDER BY place) = 1"
-        return f"QUALIFY place < {len(stored.settled)} OR {first}" if stored.unsettled else ""
+        first = f"row_number() OVER (PARTITION BY {_names(columns)} ORDER BY {PLACE}) = 1"
+        return f"QUALIFY {PLACE} < {len(stored.settled)} OR {first}" if stored.unsettled else ""
     unknown = " OR ".join(f"{_names([key])} IS NULL" for key in stored.keys)
-    last = f"row_number() OVER (PARTITION BY {_names(stored.keys)} ORDER BY place DESC, {ROW} DESC) = 1"
+    last = f"row_number() OVER (PARTITION BY {_names(stored.keys)} ORDER BY {PLACE} DESC, {ROW} DESC) = 1"
     return f"QUALIFY {unknown} OR {last}"
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lineage.store.records import Records
 
 SYNC, ROW = "_headwater_sync", "_headwater_row"  # which run gave a row, and its number there
+PLACE = "_headwater_place"  # of its part among those that are read
 _FLUSH_BYTES = 8 * 1024 * 1024  # of one table
 _MOST_BYTES = 192 * 1024 * 1024  # of all tables of a run
 _REFUSED_AT_ONCE = 1000

@@ -100,7 +100,7 @@ class Snapshots:
     def reset(self, connection: str, tables: Sequence[str] | None = None) -> None:
         """Forgets where the next run would go on: of some tables, or of all and the connector's own state.
 
-        Raises LineageError when nothing is stored of the connection, or no such table.
+        Raises LineageError when nothing is stored of the connection, or no such table, or no cursor of it.
         """
         headers = self.headers(connection)
         newest = _last(headers)
@@ -109,6 +109,11 @@ class Snapshots:
         if unknown := sorted(set(tables or ()) - set(newest.datasets)):
             known = ", ".join(newest.datasets) or "none"
             raise LineageError(f"{connection} has no table {', '.join(unknown)}", hint=f"it has {known}")
+        if without := [name for name in tables or () if not newest.datasets[name]["cursors"]]:
+            raise LineageError(
+                f"{connection}/{without[0]} has no cursor of its own",
+                hint="reset the table that it hangs from, or the connection as a whole",
+            )
         reset = {
             name: {**data, "cursors": {}} if tables is None or name in tables else data
             for name, data in newest.datasets.items()

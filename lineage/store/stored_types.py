@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 
 from connectors.errors import StoreError
 
+_OWN = "_headwater_"
 _WIDER = {
     pa.uint8(): pa.int16(),
     pa.uint16(): pa.int32(),
@@ -50,9 +51,15 @@ def stored_type(kind: pa.DataType) -> pa.DataType:
 
 
 def stored_schema(schema: pa.Schema, table: str) -> pa.Schema:
-    """The schema under which a table is stored. Raises StoreError for names that Delta takes for one."""
+    """The schema under which a table is stored. Raises StoreError for names that Delta takes for one, and for those
+    that begin as headwater's own do.
+    """
     seen: dict[str, str] = {}
     for name in schema.names:
+        if name.lower().startswith(_OWN):
+            raise StoreError(
+                f"{table}: the column {name} begins with {_OWN}", hint="such names are headwater's own"
+            )
         if name.lower() in seen:
             raise StoreError(
                 f"{table}: the columns {seen[name.lower()]} and {name} are one to Delta, which knows no case",

@@ -348,6 +348,10 @@ def test_tables_of_one_name_are_an_error():
     assert str(run(*twins).error) == "several tables are named b"
 
 
+def test_a_table_without_columns_is_an_error():
+    assert str(run(Table("a", [], resolve=count(1))).error) == "the table a has no columns"
+
+
 def test_a_secret_in_an_error_or_a_refused_hook_is_masked():
     error = ValueError("token canary-7781 is wrong")
     found = run_connector(

@@ -213,6 +213,24 @@ def test_every_type_is_stored_without_a_loss(store):
     assert set(found[1].values()) == {None}
 
 
+def test_a_column_may_be_named_as_what_the_reading_uses(store):
+    schema = pa.schema(
+        [("id", pa.int64()), ("place", pa.string()), ("places", pa.string()), ("part_0", pa.string())]
+    )
+    given_rows = [{"id": 1, "place": "a", "places": "b", "part_0": "c"}]
+    stored = after(store, StoredDataset(), given_rows, schema=schema)
+    assert store.records.read(stored).to_pylist() == given_rows
+    with pytest.raises(StoreError, match="_Headwater_x begins with _headwater_"):
+        store.records.writer("shop").dataset(Dataset("items"), pa.schema([("_Headwater_x", pa.int64())]))
+
+
+def test_no_table_lies_outside_of_its_connection(store):
+    for name in ("..", "../../x", ".", "a/../../b"):
+        folder = table_folder("shop", name, SCHEMA)
+        assert folder.startswith("records/shop/")
+        assert ".." not in folder.split("/")
+
+
 def test_columns_that_differ_in_case_only_are_refused(store):
     schema = pa.schema([("Id", pa.int64()), ("id", pa.int64())])
     with pytest.raises(StoreError, match="shop_items: the columns Id and id are one"):
