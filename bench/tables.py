@@ -53,6 +53,9 @@ def run(folder: Path) -> Iterator[Figure]:
         few, many = (_way(way, "mixed", rows, "")["peak_mib"] for rows in (100_000, 1_000_000))
         yield Figure(f"mixed, {way}: peak, a million rows", many, "MiB")
         yield Figure(f"mixed, {way}: peak, a million / 100,000", many / few, "x", 1.25)
+    few, many = (_way("wide", "plain", parents, "")["peak_mib"] for parents in (1000, 10_000))
+    yield Figure("1,000 tables, 10,000 parents five deep: peak", many, "MiB")
+    yield Figure("1,000 tables, parents five deep: peak, 10,000 / 1,000", many / few, "x", 1.25)
 
 
 def _cpu(runs: list[dict[str, float]]) -> float:

@@ -1,6 +1,7 @@
 """One way of turning rows into Arrow, in a process of its own: `python tables_ways.py WAY SHAPE ROWS NESTED KIT`.
 
-WAY is `ours` (the engine, rejects and all), `odd` (the same where a value in each row needs a coercion, and a row in
+WAY is `ours` (the engine, rejects and all), `wide` (a thousand tables, and ROWS parents with children five deep),
+`odd` (as `ours` where a value in each row needs a coercion, and a row in
 a hundred is refused), `stored` (and written to a store) or `hand` (the same columns filled by hand). Prints JSON: rows,
 seconds of wall and of CPU, the peak in MiB. KIT is the acceptance kit's program, whose rows are taken from it as it
 runs; nothing of it is kept here.
@@ -96,6 +97,35 @@ def ours(kit, way, shape, rows, nested):
         return sum(part.rows for _, part in writer.finish().values())
 
 
+def wide(parents):
+    """A thousand small tables, and one of many parents, with tables five deep below it."""
+    columns = [Column("id", pa.int64())]
+
+    def level(depth):
+        below = [level(depth + 1)] if depth < 5 else []
+        children = [{"id": at} for at in range(2 if depth == 1 else 1)]
+        return Table(
+            f"level_{depth}", columns, relations=below, resolve=lambda client, record: iter(children)
+        )
+
+    class Wide(Connector):
+        concurrency = 16
+
+        def tables(self):
+            rows = ({"id": at} for at in range(parents))
+            deep = Table("deep", columns, relations=[level(1)], resolve=lambda client, record: rows)
+            return [
+                deep,
+                *(Table(f"t{at}", columns, resolve=lambda c, r: iter([{"id": 1}])) for at in range(1000)),
+            ]
+
+    Extract.records = Sink.records
+    found = run_connector(Wide)
+    if not found.report.complete:
+        raise RuntimeError(f"{found.error} {found.report.warnings}")
+    return found.state["rows"]
+
+
 def hand(kit, shape, rows, nested):
     row, fan, columns = kit["row"], kit["FAN"], kit["COLS"][shape]
 
@@ -133,9 +163,12 @@ def main(way, shape, rows, nested, kit):
     made = kit_rows(Path(kit))
     number, is_nested = int(rows), nested == "nested"
     wall, cpu = time.perf_counter(), time.process_time()
-    done = (
-        hand(made, shape, number, is_nested) if way == "hand" else ours(made, way, shape, number, is_nested)
-    )
+    if way == "wide":
+        done = wide(number)
+    elif way == "hand":
+        done = hand(made, shape, number, is_nested)
+    else:
+        done = ours(made, way, shape, number, is_nested)
     figures = {"rows": done, "wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
         1024 if sys.platform != "darwin" else 1 << 20

@@ -151,7 +151,7 @@ class _Extraction:
             seen_to_run=resolved.cls.windowed,
         )
         before = _last_run(self._store, self._name, model.renamed_from, self._window.key)
-        began_from = before.stored_datasets() if before else {}
+        began_from = self._store.snapshots.datasets(before) if before else {}
         state, cursors = {}, {}
         if not self._run.full:
             state = _state(self._store, self._name, model.renamed_from, self._window.key)

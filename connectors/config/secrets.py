@@ -117,6 +117,23 @@ class RedactingFilter(logging.Filter):
         return True
 
 
+_SECRET_NAME = re.compile(
+    r"(.*_)?(pass|passwd|passphrase|passcode|pwd|auth|authorization|bearer|cookies?|dsn|pat|pin|private|signature)(_.*)?"
+    r"|.*(password|secret|token|credential|apikey)s?(_.*)?|(.*_|ssh|pgp)?key"
+)
+# What lies about a secret, and is none: token_url, password_file, api_key_header; and keys that open nothing.
+_PUBLIC_NAME = re.compile(
+    r".*_(column|count|endpoint|expiry|field|file|folder|header|id|limit|name|param|path|prefix|seconds|ttl|type"
+    r"|uri|url|user)|(.*_)?(primary|foreign|partition|sort|row|join|group|routing|cache|order)_key"
+)
+
+
+def sounds_secret(name: str) -> bool:
+    """Whether a field of this name holds a secret, as far as a name can tell."""
+    plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).replace("-", "_").lower()
+    return bool(_SECRET_NAME.fullmatch(plain)) and not _PUBLIC_NAME.fullmatch(plain)
+
+
 def secrets_of(value: Any) -> list[str]:
     """The secret values within a configuration model (its `SecretStr` fields) or a credential: every value of
     it as text, but for true, false and null, and for plain addresses of hosts: without those no message could say

@@ -48,7 +48,7 @@ class Store:
         of which nothing is stored.
         """
         header = self.snapshots.newest(connection, as_of)
-        datasets = header.stored_datasets() if header else {}
+        datasets = self.snapshots.datasets(header) if header else {}
         if table not in datasets:
             known = ", ".join(sorted(datasets)) or "none"
             raise LineageError(f"no records are stored of {connection}/{table}", hint=f"its tables: {known}")

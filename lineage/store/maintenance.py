@@ -15,7 +15,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from lineage.store.records_writer import SYNC
-from lineage.store.tables import HEADERS, ContentTable
+from lineage.store.tables import BESIDE, HEADERS, ContentTable
 
 if TYPE_CHECKING:
     from lineage.store import Store
@@ -48,7 +48,8 @@ def maintain(
     _expire(store.graphs.table, oldest, {"graph": last.partition} if last else {}, report)
     for table in (store.snapshots.table, store.graphs.table):
         _drop_contents(table, retention_hours, report)
-        _compact(table, report)
+        for segment in (HEADERS, BESIDE):
+            _compact(table, segment, report)
         _clean(table.delta(), retention_hours, report)
     _drop_parts(store, retention_hours, report)
     return report
@@ -58,7 +59,7 @@ def _drop_parts(store: Store, retention_hours: int, report: MaintenanceReport) -
     """Parts of records that no header names, and that were written long enough ago to belong to no run under way."""
     named: dict[str, set[str]] = {}
     for header in store.snapshots.headers():
-        for stored in header.stored_datasets().values():
+        for stored in store.snapshots.datasets(header).values():
             for part in (*stored.settled, *stored.unsettled):
                 named.setdefault(part.folder, set()).add(part.sync)
     for folder in sorted(named.keys() | store.records.folders()):
@@ -93,7 +94,7 @@ def _expire(
     for header in table.headers():
         scope, key = header["scope"], header["key"]
         if key < oldest and key < newest.get(scope, ""):
-            where = f"scope = '{_quoted(scope)}' AND segment = '{HEADERS}' AND key = '{_quoted(key)}'"
+            where = f"scope = '{_quoted(scope)}' AND segment IN ('{HEADERS}', '{BESIDE}') AND key = '{_quoted(key)}'"
             where += f" AND kind = '{_quoted(header['kind'])}'"
             _delete(table, where)
             report.headers_removed += 1
@@ -103,7 +104,11 @@ def _drop_contents(table: ContentTable, retention_hours: int, report: Maintenanc
     """Contents that no header names, and that were written long enough ago to belong to no commit under way."""
     named = {(h["scope"], h["content"]) for h in table.headers()}
     for (scope, segment), at in sorted(_written(table.delta(), "scope", "segment").items()):
-        if segment != HEADERS and (scope, segment) not in named and at <= _before_ms(retention_hours):
+        if (
+            segment not in (HEADERS, BESIDE)
+            and (scope, segment) not in named
+            and at <= _before_ms(retention_hours)
+        ):
             where = f"scope = '{_quoted(scope)}' AND segment = '{_quoted(segment)}'"
             _delete(table, where)
             report.contents_removed += 1
@@ -113,11 +118,11 @@ def _delete(table: ContentTable, where: str) -> None:
     table.commit(lambda: table.delta().delete(where))
 
 
-def _compact(table: ContentTable, report: MaintenanceReport) -> None:
-    if len(table.delta().file_uris(file_pruning_predicate=f"segment = '{HEADERS}'")) < COMPACT_FILES:
+def _compact(table: ContentTable, segment: str, report: MaintenanceReport) -> None:
+    if len(table.delta().file_uris(file_pruning_predicate=f"segment = '{segment}'")) < COMPACT_FILES:
         return
     metrics = table.commit(
-        lambda: table.delta().optimize.compact(partition_filters=[("segment", "=", HEADERS)])
+        lambda: table.delta().optimize.compact(partition_filters=[("segment", "=", segment)])
     )
     report.files_compacted += int(metrics["numFilesRemoved"])
 

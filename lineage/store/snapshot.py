@@ -28,8 +28,7 @@ class SnapshotHeader:
     """What is known of a snapshot without reading its rows. Times are ISO texts in UTC.
 
     `counts` are of distinct rows by kind (resource, declaration, statement, query); `open` says that the partition
-    had not ended when the run began; `held_back` that a complete run lost so much that it only added. `datasets` is
-    what stands of its tables' records after it, by name (`StoredDataset`).
+    had not ended when the run began; `held_back` that a complete run lost so much that it only added.
     """
 
     connection: str
@@ -53,11 +52,6 @@ class SnapshotHeader:
     rejects: Sequence[str] = ()
     held_back: str | None = None
     state: Mapping[str, Any] = field(default_factory=dict)
-    datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-    def stored_datasets(self) -> dict[str, StoredDataset]:
-        """What stands of each table's records."""
-        return {name: StoredDataset.from_json(data) for name, data in self.datasets.items()}
 
     def to_json(self) -> str:
         return orjson.dumps(asdict(self), option=orjson.OPT_SORT_KEYS).decode()
@@ -97,6 +91,11 @@ class Snapshots:
         """The last snapshot, complete or partial, that was stored for the partition or one before it."""
         return _last([h for h in self.headers(connection) if partition is None or h.partition <= partition])
 
+    def datasets(self, header: SnapshotHeader) -> dict[str, StoredDataset]:
+        """What stands of each table's records after a stored run, by the table's name."""
+        data = self.table.beside(header.connection, header.partition, _kind(header))
+        return {name: StoredDataset.from_json(one) for name, one in orjson.loads(data or "{}").items()}
+
     def reset(self, connection: str, tables: Sequence[str] | None = None) -> None:
         """Forgets where the next run would go on: of some tables, or of all and the connector's own state.
 
@@ -106,32 +105,34 @@ class Snapshots:
         newest = _last(headers)
         if newest is None:
             raise LineageError(f"nothing is stored of a connection named {connection}")
-        if unknown := sorted(set(tables or ()) - set(newest.datasets)):
-            known = ", ".join(newest.datasets) or "none"
+        stand = self.datasets(newest)
+        if unknown := sorted(set(tables or ()) - set(stand)):
+            known = ", ".join(stand) or "none"
             raise LineageError(f"{connection} has no table {', '.join(unknown)}", hint=f"it has {known}")
-        if without := [name for name in tables or () if not newest.datasets[name]["cursors"]]:
+        if without := [name for name in tables or () if not stand[name].cursors]:
             raise LineageError(
                 f"{connection}/{without[0]} has no cursor of its own",
                 hint="reset the table that it hangs from, or the connection as a whole",
             )
         reset = {
-            name: {**data, "cursors": {}} if tables is None or name in tables else data
-            for name, data in newest.datasets.items()
+            name: replace(one, cursors={}) if tables is None or name in tables else one
+            for name, one in stand.items()
         }
-        self._rewrite(replace(newest, datasets=reset, state={} if tables is None else newest.state))
+        self._rewrite(replace(newest, state={} if tables is None else newest.state), reset)
         complete = _last([header for header in headers if header.complete])
         if tables is None and complete is not None and complete != newest:
-            self._rewrite(replace(complete, state={}))
+            self._rewrite(replace(complete, state={}), self.datasets(complete))
 
-    def _rewrite(self, header: SnapshotHeader) -> None:
+    def _rewrite(self, header: SnapshotHeader, datasets: Mapping[str, StoredDataset]) -> None:
         """Puts a stored header in its own place, changed. Raises StoreError when a run was stored meanwhile."""
-        kind = COMPLETE if header.complete else PARTIAL
+        kind = _kind(header)
 
         def plan(known: list[dict[str, str]]) -> Change:
             there = [r for r in known if (r["key"], r["kind"]) == (header.partition, kind)]
             if [read_header(row).run_id for row in there] != [header.run_id]:
                 raise StoreError(f"a run of {header.connection} was stored meanwhile", hint="try it again")
-            return Change(kind, header.to_json(), header.content, ROWS.empty_table)
+            beside = _beside(datasets)
+            return Change(kind, header.to_json(), header.content, ROWS.empty_table, beside=beside)
 
         self.table.replace(header.connection, header.partition, plan)
 
@@ -172,18 +173,25 @@ class Snapshots:
                 merged = self._under(rows, [read_header(row) for row in partial])
             elif keep_missing and not header.windowed:
                 merged = self._under(rows, before)
+            stand: Mapping[str, StoredDataset] = {}
             if datasets is not None:
                 last = _last([read_header(row) for row in known if row["key"] <= header.partition])
-                stand = datasets(last.stored_datasets() if last else {}, final.complete)
-                final = replace(final, datasets={name: one.to_json() for name, one in stand.items()})
+                stand = datasets(self.datasets(last) if last else {}, final.complete)
             counts = {
                 str(c["values"]): int(c["counts"])
                 for c in pa.compute.value_counts(merged["kind"]).to_pylist()
             }
             final = replace(final, content=content_hash(merged), counts=counts, size_bytes=merged.nbytes)
             stored[:] = [final]
-            kind, clears = (COMPLETE, (PARTIAL,)) if final.complete else (PARTIAL, ())
-            return Change(kind, final.to_json(), final.content, lambda: complete_rows(merged), clears)
+            clears = (PARTIAL,) if final.complete else ()
+            return Change(
+                _kind(final),
+                final.to_json(),
+                final.content,
+                lambda: complete_rows(merged),
+                clears,
+                _beside(stand),
+            )
 
         written = self.table.replace(header.connection, header.partition, plan)
         return stored[0], written
@@ -193,6 +201,16 @@ class Snapshots:
             return rows
         below = self.table.rows([(h.connection, h.content) for h in older]).select(ROWS.names)
         return distinct(pa.concat_tables([below, rows]))
+
+
+def _kind(header: SnapshotHeader) -> str:
+    return COMPLETE if header.complete else PARTIAL
+
+
+def _beside(datasets: Mapping[str, StoredDataset]) -> str | None:
+    """What lies beside a header: it may be large, of many tables, and most who read headers do not need it."""
+    told = {name: one.to_json() for name, one in datasets.items()}
+    return orjson.dumps(told, option=orjson.OPT_SORT_KEYS).decode() if told else None
 
 
 def _last(headers: Sequence[SnapshotHeader]) -> SnapshotHeader | None:

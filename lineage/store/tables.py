@@ -1,8 +1,9 @@
 """One Delta table of content-addressed facts, and the only code that writes Delta.
 
-A table holds two kinds of rows, told apart by the partition column `segment`:
+A table holds three kinds of rows, told apart by the partition column `segment`:
 
 - *headers* (`segment = 'headers'`): one row for each `(scope, key, kind)`, small, naming a content by its hash;
+- *what lies beside a header* (`segment = 'beside'`): a row like it, for what is large and seldom asked for;
 - *content* (`segment = <hash>`): the rows themselves, immutable, shared by every header that names the hash.
 
 So a state equal to one already stored costs its header alone, and one commit replaces a header together with
@@ -25,7 +26,7 @@ from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from connectors.errors import StoreError
 
 FORMAT_VERSION = 2
-HEADERS = "headers"
+HEADERS, BESIDE = "headers", "beside"
 COMMIT_DEADLINE_S = 120.0
 
 PARTITIONS = [("scope", pa.string()), ("segment", pa.string())]
@@ -44,7 +45,8 @@ class Change:
     """What a commit puts: a header of a kind, and the content that it names.
 
     `rows` gives the content and is called only when it is not stored yet; they need neither `scope` nor
-    `segment`. `clears` are further kinds of header under the same key that this one takes the place of.
+    `segment`. `clears` are further kinds of header under the same key that this one takes the place of; `beside`
+    lies beside the header, and goes when it goes.
     """
 
     kind: str
@@ -52,6 +54,7 @@ class Change:
     content: str
     rows: Callable[[], pa.Table]
     clears: tuple[str, ...] = ()
+    beside: str | None = None
 
 
 class ContentTable:
@@ -75,6 +78,17 @@ class ContentTable:
         """
         table = self._open()
         return [] if table is None else _headers(table, scopes)
+
+    def beside(self, scope: str, key: str, kind: str) -> str | None:
+        """What lies beside a header; None where nothing does."""
+        table = self._open()
+        if table is None:
+            return None
+        where = (
+            f"segment = '{BESIDE}' AND scope = {_text(scope)} AND key = {_text(key)} AND kind = {_text(kind)}"
+        )
+        found = _query(table, f"SELECT header FROM t WHERE {where}")
+        return str(found["header"][0]) if found.num_rows else None
 
     def rows(self, contents: Collection[tuple[str, str]], *, kind: str | None = None) -> pa.Table:
         """The rows of each `(scope, content hash)`, of one kind or of all, with `scope` and `segment`."""
@@ -137,9 +151,12 @@ class ContentTable:
     def _put(self, table: DeltaTable, scope: str, key: str, change: Change, *, with_rows: bool) -> None:
         head = {"scope": scope, "segment": HEADERS, "kind": change.kind, "key": key}
         head |= {"content": change.content, "header": change.header}
-        parts = [pa.Table.from_pylist([head], schema=self.schema)]
+        heads = [head]
+        if change.beside is not None:
+            heads.append({**head, "segment": BESIDE, "content": "", "header": change.beside})
+        parts = [pa.Table.from_pylist(heads, schema=self.schema)]
         kinds = ", ".join(map(_text, (change.kind, *change.clears)))
-        where = f"(segment = '{HEADERS}' AND key = {_text(key)} AND kind IN ({kinds}))"
+        where = f"(segment IN ('{HEADERS}', '{BESIDE}') AND key = {_text(key)} AND kind IN ({kinds}))"
         if with_rows:
             parts.append(self._placed(change.rows(), scope, change.content))
             where = f"({where} OR segment = {_text(change.content)})"
@@ -222,8 +239,11 @@ def _headers(table: DeltaTable, scopes: Collection[str] | None) -> list[dict[str
     mine = f" AND scope IN ({', '.join(map(_text, sorted(scopes)))})" if scopes is not None else ""
     where = f"segment = '{HEADERS}'{mine}"
     query = f"SELECT scope, kind, key, content, header FROM t WHERE {where} ORDER BY scope, key, kind"
-    found = pa.table(QueryBuilder().register("t", table).execute(query).read_all())
-    return [{name: str(value) for name, value in row.items()} for row in found.to_pylist()]
+    return [{name: str(value) for name, value in row.items()} for row in _query(table, query).to_pylist()]
+
+
+def _query(table: DeltaTable, query: str) -> pa.Table:
+    return pa.table(QueryBuilder().register("t", table).execute(query).read_all())
 
 
 def _holds(table: DeltaTable, scope: str, content: str) -> bool:

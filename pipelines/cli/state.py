@@ -25,7 +25,7 @@ def show(ctx: click.Context, name: str, as_json: bool) -> int:
     """Show where the next run of the connection NAME goes on."""
     store, header = _stored(ctx, name)
     state = store.snapshots.state(name, header.partition)
-    datasets = header.stored_datasets()
+    datasets = store.snapshots.datasets(header)
     if as_json:
         tables = {
             table: {"cursors": dict(one.cursors), "rows": one.rows, "complete": one.complete}

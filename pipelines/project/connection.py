@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, ValidationError
 
 from connectors import Connector, Context, Ingest, Window
-from connectors.config.secrets import Redactor, expand, is_address, secrets_of, values_within
+from connectors.config.secrets import Redactor, expand, is_address, secrets_of, sounds_secret, values_within
 from connectors.connector import first_fault
 from connectors.errors import ConfigError
 from connectors.http import HttpPolicy
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from connectors.http import HttpClient
 
 
-_SECRET_NAME = re.compile(r"pass|secret|token|key|pwd|auth|private|signature", re.IGNORECASE)
 SHORTEST_STORED = 6  # a shorter secret would mask common words in what is stored
 
 
@@ -109,7 +107,7 @@ def resolve_connection(project: Project, name: str) -> ResolvedConnection:
         raise ConfigError(redact(f"{where}: connection {name}: {error.message}"), hint=error.hint) from None
     redact.add(*cls.secrets(valid))
     by_name = [
-        s for key, value in credentials.items() if _SECRET_NAME.search(key) for s in secrets_of({key: value})
+        s for key, value in credentials.items() if sounds_secret(key) for s in secrets_of({key: value})
     ]
     sure = [*cls.secrets(valid), *by_name]
     sure += [password for url in sure if (password := _password_of(url))]

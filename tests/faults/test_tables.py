@@ -21,10 +21,10 @@ from lineage import open_store
 from pipelines.project import read_project
 from pipelines.sync import run_sync
 from tests.faults.paged_api import SOURCE, PagedApi, one_in_ten
+from tests.faults.test_kill import start_sync
 
 LONG = bool(os.environ.get("HEADWATER_LONG"))
 KILLS = 50 if LONG else 5
-MAIN = "import sys; from pipelines.cli import main; main(sys.argv[1:])"
 DAY = "2026-11-20"
 ID = [Column("id", pa.int64(), primary_key=True)]
 
@@ -63,6 +63,11 @@ def stored(folder, table):
     return [row["id"] for row in open_store(folder / ".headwater").read_records("api", table).to_pylist()]
 
 
+def datasets(folder):
+    snapshots = open_store(folder / ".headwater").snapshots
+    return snapshots.datasets(snapshots.newest("api"))
+
+
 def sync(folder):
     return run_sync(read_project(folder), ["api"], [DAY]).outcomes[0]
 
@@ -72,24 +77,13 @@ def test_an_incremental_sync_killed_at_any_moment_and_resumed_has_every_record_o
     chance = random.Random()
     api.size, api.pause_s = 400, 0.01
 
-    def start():
-        environment = {**os.environ, "PYTHONPATH": os.getcwd()}
-        return subprocess.Popen(
-            [sys.executable, "-c", MAIN, "sync"],
-            cwd=folder,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-
     begun = time.monotonic()
-    assert start().wait() == 0
+    assert start_sync(folder, folder.parent / "home").wait() == 0
     whole_s = time.monotonic() - begun
     killed = 0
     while killed < KILLS:
         api.size += chance.randrange(1, 400)
-        child = start()
+        child = start_sync(folder, folder.parent / "home")
         try:
             child.wait(chance.uniform(0.3 * whole_s, whole_s))
         except subprocess.TimeoutExpired:
@@ -101,7 +95,7 @@ def test_an_incremental_sync_killed_at_any_moment_and_resumed_has_every_record_o
             assert found == list(range(1, len(found) + 1)), (
                 "what stands is a whole beginning, each record once"
             )
-    assert start().wait() == 0
+    assert start_sync(folder, folder.parent / "home").wait() == 0
     # `log` has no primary key: a record that was stored twice would be there twice.
     assert stored(folder, "items") == stored(folder, "log") == list(range(1, api.size + 1))
 
@@ -135,7 +129,7 @@ def test_a_call_that_never_recovers_is_named_and_its_siblings_are_whole(folder, 
     assert api.failed == {"500": 5}  # the first attempt and four more
     assert stored(folder, "items") == stored(folder, "log") == list(range(1, 61))
     assert len(stored(folder, "parts")) == 59 * 2
-    cursors = open_store(folder / ".headwater").snapshots.newest("api").stored_datasets()
+    cursors = datasets(folder)
     assert (cursors["items"].cursors, cursors["log"].cursors) == ({}, {"log": "60"})
     monkeypatch.setattr(api, "faults", lambda path: None)
     assert sync(folder).report.complete
@@ -192,7 +186,7 @@ def test_a_thousand_tables_and_ten_thousand_parents_five_deep(caplog):
             threads.append(threading.active_count())
 
     watcher = threading.Thread(target=watch)
-    watcher.start()
+    watcher.start_sync(folder, folder.parent / "home")
     try:
         found = run_connector(Large)
     finally:

@@ -127,6 +127,9 @@ class Shop:
     def rows(self, table):
         return [tuple(row.values()) for row in self.store.read_records("shop", table).to_pylist()]
 
+    def datasets(self):
+        return self.store.snapshots.datasets(self.store.snapshots.newest("shop"))
+
     def fill(self):
         self.write("orders", (1, "a"), (2, "b"))
         self.write("events", (1, "x"), (2, "y"))
@@ -176,9 +179,7 @@ def test_a_table_that_fails_leaves_its_siblings_and_is_read_again(shop):
         ]
     assert shop.rows("events") == [(1, "x"), (2, "y"), (3, "z")]
     assert shop.rows("log") == [(1, "l"), (2, "m"), (3, "n")]
-    cursors = {
-        name: one.cursors for name, one in shop.store.snapshots.newest("shop").stored_datasets().items()
-    }
+    cursors = {name: one.cursors for name, one in shop.datasets().items()}
     assert cursors == {"orders": {}, "events": {"events": "3"}, "log": {"log": "2"}}
     shop.configure()
     assert shop.sync().status == SUCCESS
@@ -284,7 +285,7 @@ def test_many_runs_are_folded_into_one_part(shop, monkeypatch):
     for at in range(4):
         shop.write("log", (at + 1, f"v{at}"))
         shop.sync()
-    stored = shop.store.snapshots.newest("shop").stored_datasets()["log"]
+    stored = shop.datasets()["log"]
     assert len(stored.settled) <= 2
     assert shop.rows("log") == [(at + 1, f"v{at}") for at in range(4)]
 

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import Secret, SecretBytes, SecretStr
 
-from connectors.config.secrets import is_address
+from connectors.config.secrets import is_address, sounds_secret
 from connectors.errors import ConfigError
 
-_SECRET_KEY = re.compile(
-    r"secret|passw|passphrase|token|credential|private|api_?key|access_?key|auth|bearer|cookie|dsn|signature"
-    r"|(^|_)(key|pin|pat|pwd)$",
-    re.IGNORECASE,
-)
 _WORDS = {"true", "false", "none", "null"}
 _FAULTS = 20
 
@@ -85,7 +79,7 @@ def _plain(value: Any) -> Any:
 def _texts(value: Any, always: bool) -> Iterator[tuple[str, bool]]:
     if isinstance(value, Mapping):
         for key, one in value.items():
-            yield from _texts(one, always or bool(_SECRET_KEY.search(str(key))))
+            yield from _texts(one, always or sounds_secret(str(key)))
     elif isinstance(value, list):
         for one in value:
             yield from _texts(one, always)

@@ -345,14 +345,14 @@ def test_cursors_can_be_reset(store):
     store.snapshots.commit(header, ROWS.empty_table(), datasets=datasets)
     store.snapshots.reset("shop", ["items"])
     found = store.snapshots.newest("shop")
-    assert {name: one.cursors for name, one in found.stored_datasets().items()} == {
+    assert {name: one.cursors for name, one in store.snapshots.datasets(found).items()} == {
         "items": {},
         "orders": {"k": "7"},
     }
     assert found.state == {"token": "x"}
     store.snapshots.reset("shop")
     found = store.snapshots.newest("shop")
-    assert (found.stored_datasets()["orders"].cursors, found.state) == ({}, {})
+    assert (store.snapshots.datasets(found)["orders"].cursors, found.state) == ({}, {})
     assert store.read_records("shop", "items").num_rows == 1
     with pytest.raises(LineageError, match="shop has no table nothing"):
         store.snapshots.reset("shop", ["nothing"])
