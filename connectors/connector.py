@@ -23,6 +23,7 @@ from connectors.model import (
     Statement,
     Window,
 )
+from connectors.model.dataset import shown
 from connectors.verbs import HttpVerbs
 
 if TYPE_CHECKING:
@@ -58,8 +59,10 @@ class ConnectorConfig(BaseModel):
 class Context:
     """What a run gives a connector. `folder` is the project's: relative paths of a configuration start there.
 
-    `tables`, `skip_tables` and `skip_dependent_tables` choose among its tables; `cursors` are, by table and key,
-    where the run before left off; `concurrency` is how many reads of tables run at once.
+    `tables`, `skip_tables` and `skip_dependent_tables` choose among its tables. `cursors` are, by table and key,
+    where the run before left off; every table of which something is stored is in them. `stored_rows` are how many
+    rows a table had when it was last read whole. `concurrency` is how many reads of tables run at once;
+    `accept_drop` says that a table may have lost all its rows.
     """
 
     connection: str
@@ -75,7 +78,9 @@ class Context:
     skip_tables: Sequence[str] = ()
     skip_dependent_tables: bool = False
     cursors: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    stored_rows: Mapping[str, int] = field(default_factory=dict)
     concurrency: int | None = None
+    accept_drop: bool = False
 
 
 class Connector(HttpVerbs):
@@ -199,9 +204,9 @@ class Connector(HttpVerbs):
 
     def warn(self, message: str) -> None:
         """Says that something could not be read. The run is then partial: it adds and updates, and removes nothing."""
-        message = self.context.redact(message)
+        message = shown(self.context.redact(message))
         self.report.warn(message)
-        self.log.warning(message)
+        self.log.warning("%s", message)
 
     def reject(self, location: str, cause: str) -> None:
         """Records something that was given and cannot be taken; whether that fails the run is `on_error`."""

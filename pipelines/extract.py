@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
-from connectors import Connector, Dataset, TableReport, Window
+from connectors import Connector, Dataset, RefusedRow, TableReport, Window
 from connectors.config.secrets import RedactingFilter, Redactor
-from connectors.errors import HeadwaterError, RunError
+from connectors.errors import HeadwaterError, RunError, StoreError
 from connectors.model import ExtractReport
 from connectors.registry import exit_text
-from lineage.store import REFUSED, SnapshotHeader, SnapshotWriter, Store, StoredDataset
+from lineage.store import REFUSED, RecordsWriter, SnapshotHeader, SnapshotWriter, Store, StoredDataset
 from lineage.store.datasets import Part
 from lineage.store.records import FOLD_PARTS
 from pipelines.ingest import RunIngest
@@ -155,15 +155,20 @@ class _Extraction:
         state, cursors = {}, {}
         if not self._run.full:
             state = _state(self._store, self._name, model.renamed_from, self._window.key)
-            cursors = {name: stored.cursors for name, stored in began_from.items()}
+            # A partition of a windowed connector is read whole, whenever it is.
+            stand = {} if resolved.cls.windowed else began_from
+            cursors = {name: stored.cursors for name, stored in stand.items()}
         records = self._store.records.writer(self._name)
-        self._read(resolved, RunIngest(writer, records), state, cursors)
+        rows = {name: stored.rows for name, stored in began_from.items()}
+        self._read(resolved, RunIngest(writer, records), state, cursors, rows)
+        self._refuse_secret_cursors(resolved.certain)
         if self.report.failed and model.on_error == "fail":
             first = self.report.rejects[0]
             raise RunError(
                 f"{self.report.failed} refused, the first: {first.location}: {first.cause}",
                 hint="mend them, or set on_error: record",
             )
+        self._keep_refused(began_from, records, windowed=resolved.cls.windowed)
         parts = records.finish()
         return self._store.snapshots.commit(
             self._header(resolved, dialect, state, started_at),
@@ -189,7 +194,8 @@ class _Extraction:
 
         Raises RunError when another run has moved a cursor that this one went on from.
         """
-        after = {} if complete else {name: one for name, one in stand.items() if name != REFUSED}
+        keeps = not complete or not self._model.remove_missing
+        after = {name: one for name, one in stand.items() if (keeps or one.is_state) and name != REFUSED}
         for name, (dataset, part) in parts.items():
             before = stand.get(name, StoredDataset())
             if dataset.incremental and before != began_from.get(name, StoredDataset()):
@@ -200,10 +206,45 @@ class _Extraction:
                 )
             report = self.report.tables.get(name, TableReport())
             found = before.after(dataset, part, report, replaces=self._run.full or windowed)
-            if len(found.settled) > FOLD_PARTS:
-                found = self._store.records.folded(self._name, name, found)
-            after[name] = found
+            after[name] = self._folded(name, found)
+        for name, values in (self.report.cursors or {}).items():
+            after[name] = StoredDataset(cursors=values, is_state=True)
         return after
+
+    def _folded(self, name: str, stored: StoredDataset) -> StoredDataset:
+        try:
+            return self._store.records.folded(self._name, name, stored, FOLD_PARTS)
+        except StoreError as error:  # what cannot be read now may be later, and nothing of it is lost
+            self._log.warning("%s: %s stays in many parts: %s", self._name, name, error)
+            return stored
+
+    def _keep_refused(
+        self, began_from: Mapping[str, StoredDataset], records: RecordsWriter, *, windowed: bool
+    ) -> None:
+        """Keeps what was refused by runs that this one goes on from: their cursors have passed it."""
+        before = began_from.get(REFUSED)
+        if before is None or self._run.full or windowed:
+            return
+        for row in self._store.records.read(before).to_pylist():
+            report, stored = self.report.tables.get(row["table"]), began_from.get(row["table"])
+            gone_on = stored is not None and stored.incremental and not (report and report.from_start)
+            if gone_on or (report is not None and not report.settled):
+                records.refused(RefusedRow(**row))
+
+    def _refuse_secret_cursors(self, redact: Redactor) -> None:
+        """A cursor that holds a secret is not stored: masked it would lead nowhere."""
+        cursors = [(name, report.cursors) for name, report in self.report.tables.items()]
+        for name, values in [*cursors, *(self.report.cursors or {}).items()]:
+            text = "\n".join(one for pair in (values or {}).items() for one in pair)
+            if redact(text) == text:
+                continue
+            self.report.warn(f"{name}: a secret stands in its cursor; it is not stored")
+            if report := self.report.tables.get(name):
+                report.fail("a secret stands in its cursor")
+            else:
+                self.report.cursors = None
+                for one in self.report.tables.values():
+                    one.settled = False
 
     def _with_programs(self, writer: SnapshotWriter, rows: pa.Table, mode: str) -> pa.Table:
         for unknown in unknown_dialects(writer.dialects):
@@ -220,6 +261,7 @@ class _Extraction:
         ingest: RunIngest,
         state: dict[str, Any],
         cursors: Mapping[str, Mapping[str, str]],
+        rows: Mapping[str, int],
     ) -> None:
         """Lets the connector read its source; secrets are masked in what it declares, prints and logs meanwhile."""
         quiet = RedactingFilter(resolved.redact)
@@ -235,6 +277,8 @@ class _Extraction:
                     log=self._log,
                     state=state,
                     cursors=cursors,
+                    stored_rows=rows,
+                    accept_drop=self._run.accept_drop,
                 )
                 connector.report = self.report
                 begun = time.perf_counter()
@@ -277,8 +321,9 @@ def _may_hold_back(model: ConnectionModel, cls: type[Connector], run: RunInfo) -
 
 def _state(store: Store, name: str, renamed_from: str | None, partition: str) -> dict[str, Any]:
     """What the newest complete run left to go on from; a renamed connection's, where it has none of its own."""
-    found = store.snapshots.state(name, partition)
-    return found or (store.snapshots.state(renamed_from, partition) if renamed_from else {})
+    if store.snapshots.newest(name, partition) is None and renamed_from:
+        return store.snapshots.state(renamed_from, partition)
+    return store.snapshots.state(name, partition)
 
 
 def _last_run(store: Store, name: str, renamed_from: str | None, partition: str) -> SnapshotHeader | None:

@@ -10,7 +10,7 @@ import io
 import logging
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from connectors import Dataset, DeclaredLineage, Ingest, RefusedRow, Resource, Statement
 from connectors.config.secrets import RedactingFilter, Redactor
+from connectors.errors import ConnectorError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -185,6 +186,12 @@ class RedactedIngest:
         self._ingest.statement(self._clean(statement))
 
     def dataset(self, dataset: Dataset, schema: pa.Schema) -> None:
+        """Raises ConnectorError for a name that holds a secret: masked it would be another."""
+        names = "\n".join([dataset.name, *schema.names])
+        if self._redact(names) != names:
+            raise ConnectorError(
+                f"a secret stands in a name of the table {self._redact(dataset.name)}", hint="name it without"
+            )
         self._ingest.dataset(dataset, schema)
 
     def records(self, table: str, batch: pa.RecordBatch) -> None:
@@ -202,7 +209,9 @@ class RedactedIngest:
 
 
 def masked(batch: pa.RecordBatch, redact: Redactor) -> pa.RecordBatch:
-    """The batch with secrets masked in its texts, JSON included. One without a secret is given back as it is."""
+    """The batch with secrets masked in its texts and bytes, also within JSON, lists and structs. One without a secret
+    is given back as it is.
+    """
     import pyarrow as pa
 
     forms = [form.encode("utf-8", "surrogateescape") for form in redact.forms]
@@ -210,16 +219,43 @@ def masked(batch: pa.RecordBatch, redact: Redactor) -> pa.RecordBatch:
         return batch
     for at, column in enumerate(batch.columns):
         storage = column.storage if isinstance(column, pa.ExtensionArray) else column
-        if not (pa.types.is_string(storage.type) or pa.types.is_large_string(storage.type)):
+        if not _has_text(storage.type):
             continue
-        # The whole column's text at once: what runs over two values is looked at again, value by value.
-        data = storage.buffers()[2]
-        text = b"" if data is None else data.to_pybytes()
-        if not any(form in text for form in forms):
+        # All of a column's bytes at once: what runs over two values is looked at again, value by value.
+        data = [buffer.to_pybytes() for buffer in storage.buffers() if buffer is not None]
+        if not any(form in one for form in forms for one in data):
             continue
-        values = [None if value is None else redact(value) for value in storage.to_pylist()]
-        clean = pa.array(values, storage.type)
+        clean = pa.array([_masked(value, redact) for value in storage.to_pylist()], storage.type)
         if isinstance(column, pa.ExtensionArray):
             clean = pa.ExtensionArray.from_storage(column.type, clean)
         batch = batch.set_column(at, batch.schema.field(at), clean)
     return batch
+
+
+def _has_text(kind: pa.DataType) -> bool:
+    """Whether texts or bytes of any length lie in values of a type."""
+    import pyarrow as pa
+
+    if isinstance(kind, pa.BaseExtensionType):
+        return _has_text(kind.storage_type)
+    is_a = pa.types
+    if any(
+        test(kind) for test in (is_a.is_string, is_a.is_large_string, is_a.is_binary, is_a.is_large_binary)
+    ):
+        return True
+    return any(_has_text(kind.field(at).type) for at in range(kind.num_fields))
+
+
+def _masked(value: Any, redact: Redactor) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, bytes):
+        text = value.decode("utf-8", "surrogateescape")
+        return redact(text).encode("utf-8", "surrogateescape")
+    if isinstance(value, Mapping):
+        return {key: _masked(one, redact) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_masked(one, redact) for one in value]
+    if isinstance(value, tuple):
+        return tuple(_masked(one, redact) for one in value)
+    return value

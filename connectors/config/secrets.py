@@ -88,6 +88,7 @@ def _forms(secret: str) -> set[str]:
         *(quote(data, safe=safe) for safe in ("", "/", _IN_PATH, "/" + _IN_PATH)),
         quote_plus(data),
         json.dumps(secret)[1:-1],
+        json.dumps(secret)[1:-1].replace("/", "\\/"),
         json.dumps(secret, ensure_ascii=False)[1:-1],
         repr(secret)[1:-1],
         " ".join(secret.split()),
@@ -118,20 +119,18 @@ class RedactingFilter(logging.Filter):
 
 
 _SECRET_NAME = re.compile(
-    r"(.*_)?(pass|passwd|passphrase|passcode|pwd|auth|authorization|bearer|cookies?|dsn|pat|pin|private|signature)(_.*)?"
-    r"|.*(password|secret|token|credential|apikey)s?(_.*)?|(.*_|ssh|pgp)?key"
+    r"pass|secret|token|key|pwd|auth|private|signature|credential|bearer|cookie|dsn|jwt|connection_?string"
+    r"|(^|_)(pin|pat)(_|$)",
+    re.IGNORECASE,
 )
-# What lies about a secret, and is none: token_url, password_file, api_key_header; and keys that open nothing.
-_PUBLIC_NAME = re.compile(
-    r".*_(column|count|endpoint|expiry|field|file|folder|header|id|limit|name|param|path|prefix|seconds|ttl|type"
-    r"|uri|url|user)|(.*_)?(primary|foreign|partition|sort|row|join|group|routing|cache|order)_key"
+_NO_SECRET = re.compile(
+    r"(.*_)?(primary|foreign|partition|sort|row|join|group|routing|cache|order)_?keys?", re.IGNORECASE
 )
 
 
-def sounds_secret(name: str) -> bool:
-    """Whether a field of this name holds a secret, as far as a name can tell."""
-    plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).replace("-", "_").lower()
-    return bool(_SECRET_NAME.fullmatch(plain)) and not _PUBLIC_NAME.fullmatch(plain)
+def may_be_secret(name: str) -> bool:
+    """Whether a value of this name is masked: rather one too many."""
+    return bool(_SECRET_NAME.search(name)) and not _NO_SECRET.fullmatch(name)
 
 
 def secrets_of(value: Any) -> list[str]:

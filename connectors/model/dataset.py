@@ -5,6 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 MESSAGES = 20  # errors of a table kept word for word; all are counted
+_SHOWN = 2000  # characters of a message
+
+
+def shown(text: str) -> str:
+    """A message as it can be kept: not longer than people read, and with no half characters."""
+    told = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return told.encode("utf-8", "backslashreplace").decode()
 
 
 @dataclass(frozen=True)
@@ -36,15 +43,18 @@ class RefusedRow:
 class TableReport:
     """Of one table in one extract: rows given on, rows refused, errors that ended or cut its reading.
 
-    `settled` says that all of it was read, so that what the run gave may stand for good and its `cursors` (None:
-    it has none of its own) may be gone on from. Otherwise they stay where they were, and it is read again.
+    `whole` says that it was itself read to its end. `settled` says that what the run gave may stand for good, and its
+    `cursors` (None: it has none of its own) may be gone on from; otherwise they stay where they were, and it is read
+    again. `from_start` says that an incremental table was read from its beginning: what is stored is replaced.
     """
 
     rows: int = 0
     refused: int = 0
     errors: int = 0
     messages: list[str] = field(default_factory=list)
+    whole: bool = True
     settled: bool = True
+    from_start: bool = False
     cursors: dict[str, str] | None = None
 
     @property
@@ -55,6 +65,6 @@ class TableReport:
     def fail(self, message: str) -> None:
         """Records an error; the table is read again by the next run."""
         self.errors += 1
-        self.settled = False
+        self.whole = self.settled = False
         if len(self.messages) < MESSAGES:
-            self.messages.append(message)
+            self.messages.append(shown(message))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from connectors.model.dataset import TableReport
+from connectors.model.dataset import TableReport, shown
 
 SAMPLES = 50  # warnings and rejects kept word for word; all are counted
 
@@ -29,7 +29,11 @@ class Reject:
 
 @dataclass
 class ExtractReport:
-    """Counts of one extract. `attempted == succeeded + failed`, over everything that was declared."""
+    """Counts of one extract. `attempted == succeeded + failed`, over everything that was declared.
+
+    `cursors` are where the next run goes on beside what its tables' reports say, by name and key; None leaves them
+    where they were.
+    """
 
     attempted: int = 0
     succeeded: int = 0
@@ -39,6 +43,7 @@ class ExtractReport:
     warnings: list[str] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     tables: dict[str, TableReport] = field(default_factory=dict)
+    cursors: dict[str, dict[str, str]] | None = None
 
     @property
     def complete(self) -> bool:
@@ -53,13 +58,13 @@ class ExtractReport:
     def warn(self, message: str) -> None:
         self.warning_count += 1
         if len(self.warnings) < SAMPLES:
-            self.warnings.append(message)
+            self.warnings.append(shown(message))
 
     def reject(self, location: str, cause: str) -> None:
         self.attempted += 1
         self.failed += 1
         if len(self.rejects) < SAMPLES:
-            self.rejects.append(Reject(location, cause))
+            self.rejects.append(Reject(shown(location), shown(cause)))
 
     def accept(self) -> None:
         self.attempted += 1

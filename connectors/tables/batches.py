@@ -10,8 +10,10 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from connectors.errors import ConnectorError
 from connectors.model import RefusedRow
-from connectors.tables.coercion import filler_of
+from connectors.tables.coercion import Filler, filler_of
+from connectors.tables.column import Column
 from connectors.tables.record import value_of
 from connectors.tables.table import Table
 
@@ -47,7 +49,7 @@ class Batches:
         self.schema = table.to_arrow_schema()
         self._table = table
         self._names = [column.name for column in table.columns]
-        self._fillers = [filler_of(column.type) for column in table.columns]
+        self._fillers = [_filler_of(table, column) for column in table.columns]
         self._required = [column.not_null or column.primary_key for column in table.columns]
         self._most_rows, self._size_bytes = rows, size_bytes
         self._rows: list[Any] = []
@@ -118,7 +120,11 @@ class Batches:
                 faults[place] = [(-1, "is no row: a row is a mapping, or an object with attributes")]
                 mappings.append({})
             else:
-                mappings.append({name: value_of(row, name) for name in self._names})
+                try:
+                    mappings.append({name: value_of(row, name) for name in self._names})
+                except Exception as error:  # noqa: BLE001 - what an object's attributes do is its row's trouble
+                    faults[place] = [(-1, f"cannot be read: {type(error).__name__}")]
+                    mappings.append({})
         return mappings
 
     def _refused(self, row: Any, mapping: Any, number: int, column: int, cause: str) -> RefusedRow:
@@ -131,6 +137,13 @@ class Batches:
             cause=cause,
             row=as_json(row if isinstance(row, _NO_ROW) else mapping),
         )
+
+
+def _filler_of(table: Table, column: Column) -> Filler:
+    try:
+        return filler_of(column.type)
+    except ConnectorError as error:
+        raise ConnectorError(f"{table.name}.{column.name}: {error.message}", hint=error.hint) from None
 
 
 def row_key(table: Table, row: Mapping[str, Any], number: int) -> str:

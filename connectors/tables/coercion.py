@@ -3,8 +3,9 @@
 A column whose values are all of its own Python type is filled by Arrow at once; any other value by value, and what
 does not fit is told apart from what does. Both ways give the same array: the first is only faster.
 
-Where the SDK changes a value without a word, it is refused here: a float with a fraction in an integer column, a
-time of day in a date's, "now", and texts that only a guess makes a time of ("02/01/2026").
+Where the SDK changes a value without a word, it is refused here: a float with a fraction in an integer column, an
+integer with more digits than a float keeps, a time of day in a date's column, "now", and texts that only a guess makes
+a time of ("02/01/2026"). In JSON, which has neither, NaN and infinity are null.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import ipaddress
 import json
 import math
 import operator
+import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
@@ -28,14 +30,11 @@ from connectors.errors import ConnectorError
 from connectors.tables.types import is_inet, is_json, is_uuid
 
 _NONE = type(None)
+_ADDRESSES = ipaddress.IPv4Address | ipaddress.IPv6Address | ipaddress.IPv4Network | ipaddress.IPv6Network
 _TRUE, _FALSE = frozenset({"true", "t", "yes", "y", "1"}), frozenset({"false", "f", "no", "n", "0"})
 _UUID_TEXT = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
-_REFUSED_BY_ARROW = (
-    pa.ArrowInvalid,
-    pa.ArrowTypeError,
-    pa.ArrowNotImplementedError,
-    OverflowError,
-    ValueError,
+_RFC_5322 = re.compile(
+    r"(?:[A-Za-z]{3}, )?\d{1,2} [A-Za-z]{3} \d{4} \d\d:\d\d(?::\d\d)? (?:[A-Z]{1,5}|[+-]\d{4})"
 )
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -58,8 +57,8 @@ class Filler:
         if types <= self.plain:
             try:
                 return self.fill(values), {}
-            except _REFUSED_BY_ARROW:
-                pass  # one of them is out of range: which, and why, is found below
+            except Exception:  # noqa: BLE001, S110 - one of them is out of range: which, and why, is found below
+                pass
         return self.each(values)
 
     def each(self, values: Sequence[Any]) -> tuple[pa.Array, dict[int, str]]:
@@ -67,21 +66,26 @@ class Filler:
         fitting: list[Any] = []
         causes: dict[int, str] = {}
         for place, value in enumerate(values):
-            if value is not None:
-                try:
-                    value = self.one(value)
-                except (
-                    Unfit,
-                    ArithmeticError,
-                    TypeError,
-                    ValueError,
-                    AttributeError,
-                    RecursionError,
-                ) as error:
-                    causes[place] = _cause(error, self.kind)
-                    value = None
-            fitting.append(value)
-        return self.fill(fitting), causes
+            fitting.append(self._fit(place, value, self.one, causes))
+        try:
+            return self.fill(fitting), causes
+        except Exception:  # noqa: BLE001 - whatever a foreign value does, it is that value's trouble
+            for place, value in enumerate(fitting):
+                fitting[place] = self._fit(place, value, self._alone, causes)
+            return self.fill(fitting), causes
+
+    def _fit(self, place: int, value: Any, take: Callable[[Any], Any], causes: dict[int, str]) -> Any:
+        if value is None:
+            return None
+        try:
+            return take(value)
+        except Exception as error:  # noqa: BLE001 - whatever a foreign value does, it is that value's trouble
+            causes[place] = _cause(error, self.kind)
+            return None
+
+    def _alone(self, value: Any) -> Any:
+        self.fill([value])
+        return value
 
     def fill(self, values: Sequence[Any]) -> pa.Array:
         """An array of values that fit."""
@@ -134,6 +138,10 @@ class _Float(Filler):
         if isinstance(value, bytes | bytearray):
             raise Unfit("bytes are no number")
         number = float(value)
+        if isinstance(value, int) and math.isfinite(number) and int(number) != value:
+            raise Unfit("it has more digits than a float keeps")
+        if isinstance(value, Decimal) and math.isfinite(number) != value.is_finite():
+            raise Unfit("out of range")
         if self.kind.bit_width < 64 and math.isfinite(number):
             self.fill([number])
         return number
@@ -180,6 +188,8 @@ class _Date(Filler):
 
     def one(self, value: Any) -> dt.date:
         if isinstance(value, dt.datetime):
+            if value.time() != dt.time():
+                raise Unfit("it has a time of day")
             return value.date()
         if isinstance(value, dt.date):
             return value
@@ -247,10 +257,9 @@ class _Timestamp(Filler):
             return dt.datetime.strptime(text, "%Y-%m-%d")  # 2026-1-2
         except ValueError:
             pass
-        try:
-            return parsedate_to_datetime(text)
-        except (TypeError, IndexError, ValueError):
-            raise Unfit("no time in ISO 8601 nor RFC 5322 form") from None
+        if not _RFC_5322.fullmatch(text):
+            raise Unfit("no time in ISO 8601 nor RFC 5322 form")
+        return parsedate_to_datetime(text)
 
     def _counted(self, nanoseconds: int) -> int:
         count = nanoseconds // {"s": 10**9, "ms": 10**6, "us": 1000, "ns": 1}[self.kind.unit]
@@ -283,7 +292,10 @@ class _Uuid(_Extension):
     def array(self, values: Sequence[Any]) -> tuple[pa.Array, dict[int, str]]:
         types = frozenset(map(type, values)) - {_NONE}
         if types == self.plain:
-            texts = pa.array(values, pa.string())
+            try:
+                texts = pa.array(values, pa.string())
+            except Exception:  # noqa: BLE001 - half characters: which of them it is, is found below
+                return self.each(values)
             if pc.all(pc.match_substring_regex(texts, _UUID_TEXT)).as_py():
                 return self._from_texts(texts, values), {}
         return self.each(values)
@@ -309,7 +321,7 @@ class _Json(_Extension):
             try:
                 texts = [None if value is None else orjson.dumps(value) for value in values]
                 return self.fill(texts), {}
-            except (TypeError, ValueError):
+            except Exception:  # noqa: BLE001, S110 - which of them it is, is found below
                 pass
         return self.each(values)
 
@@ -319,7 +331,7 @@ class _Json(_Extension):
 
     def one(self, value: Any) -> bytes:
         if isinstance(value, str | bytes):
-            json.loads(value)
+            json.loads(value, parse_constant=_no_json)
             return value.encode() if isinstance(value, str) else value
         try:
             return orjson.dumps(value)
@@ -327,12 +339,18 @@ class _Json(_Extension):
             return json.dumps(value).encode()
 
 
+def _no_json(name: str) -> None:
+    raise Unfit(f"{name} is no JSON")
+
+
 class _Inet(_Extension):
     def array(self, values: Sequence[Any]) -> tuple[pa.Array, dict[int, str]]:
         return self.each(values)
 
     def one(self, value: Any) -> str:
-        ipaddress.ip_interface(value if not isinstance(value, int) else str(value))
+        if not isinstance(value, str | _ADDRESSES):
+            raise Unfit("no text")
+        ipaddress.ip_interface(str(value))
         return str(value)
 
 
@@ -354,7 +372,7 @@ class _Other(Filler):
     """Times of day, durations and the like: what Arrow takes, number by number excepted."""
 
     def one(self, value: Any) -> Any:
-        if isinstance(value, bool | int | float | uuid.UUID):
+        if not isinstance(value, dt.time | dt.timedelta):
             raise Unfit(f"no {self.kind}")
         return super().one(value)
 
@@ -396,6 +414,8 @@ class _Map(_Nested):
         self._key, self._value = _inner(kind.key_type), _inner(kind.item_type)
 
     def one(self, value: Any) -> list[tuple[Any, Any]]:
+        if not isinstance(value, Mapping | list | tuple):
+            raise Unfit("no mapping")
         pairs = value.items() if isinstance(value, Mapping) else value
         return [(self._key(key), self._value(item)) for key, item in pairs]
 

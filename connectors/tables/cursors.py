@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from typing import Any
+
+from connectors.errors import ConnectorError
 
 
 class Cursors:
@@ -14,8 +17,9 @@ class Cursors:
     """
 
     def __init__(self, stored: Mapping[str, str]) -> None:
+        self.stored = dict(stored)
         self._values = dict(stored)
-        self._changed = False
+        self._owners: dict[str, Any] = {}
         self._lock = threading.Lock()
 
     def get_key(self, key: str) -> str | None:
@@ -28,8 +32,16 @@ class Cursors:
         if not isinstance(key, str) or not isinstance(value, str):
             raise TypeError("a cursor's key and value are texts")
         with self._lock:
-            self._changed = self._changed or self._values.get(key) != value
             self._values[key] = value
+
+    def claim(self, key: str, owner: Any) -> None:
+        """Notes whose a key is. Raises ConnectorError when it is another's already."""
+        with self._lock:
+            if self._owners.setdefault(key, owner) is not owner:
+                raise ConnectorError(
+                    f"several clients set the cursor {key}: one would go on where another left off",
+                    hint="give each client an `id()` of its own",
+                )
 
     def flush(self) -> None:
         """Does nothing: cursors are stored with the rows, at the run's end. Ported resolvers call it."""

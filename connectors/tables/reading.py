@@ -82,11 +82,18 @@ class Rows:
                 self._loop.run(_take(self._async, rows, most))
             elif self._sync is not None:
                 rows.extend(islice(self._sync, most))  # what came before an exception stays in the list
-        except Exception as error:  # noqa: BLE001 - a resolver's trouble is its table's, recorded
-            return rows, True, error
-        except SystemExit as error:
-            return rows, True, ConnectorError(f"the resolver called sys.exit({error.code!r})")
+        except BaseException as error:  # noqa: BLE001 - a resolver's trouble is its table's, recorded
+            return rows, True, as_error(error)
         return rows, len(rows) < most, None
+
+
+def as_error(error: BaseException) -> Exception:
+    """What wanted to end a thread, or the process, as the trouble of one table."""
+    if isinstance(error, Exception):
+        return error
+    if isinstance(error, SystemExit):
+        return ConnectorError(f"the resolver called sys.exit({error.code!r})")
+    return ConnectorError(f"the resolver raised {type(error).__name__}")
 
 
 async def _take(given: AsyncIterator[Any], rows: list[Any], most: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from connectors.errors import ConnectorError
@@ -69,18 +69,30 @@ class TableResolver:
 
     # -- cursors
 
-    def get_cursor(self, client: Any = None) -> str | None:
-        """Where the table's last stored run left off, for this client."""
-        return self.state_client.get_key(self._cursor_key(client))
+    def get_cursor(self, client: Any = None, **part: str | int) -> str | None:
+        """Where the table's last stored run left off, for this client and part, whatever this run sets."""
+        return self.state_client.stored.get(self._cursor_key(client, part))
 
-    def set_cursor(self, client: Any, value: str) -> None:
-        """Where the next run goes on, once this one's rows are stored."""
-        self.state_client.set_key(self._cursor_key(client), value)
+    def set_cursor(self, client: Any, value: str, **part: str | int) -> None:
+        """Where the next run goes on, once this one's rows are stored. `part` tells what has a cursor of its own, such
+        as `form=record.get("id")`.
 
-    def _cursor_key(self, client: Any) -> str:
+        Raises ConnectorError where one cursor would stand for several: of clients without an `id()`, or of the parents
+        of a table that hangs from another, which needs a `part`.
+        """
+        if self._table.parent is not None and not part:
+            raise ConnectorError(
+                f"{self._table.name} is read for many parents, and would have one cursor for all",
+                hint="name the part: set_cursor(client, value, parent=record.get('id'))",
+            )
+        key = self._cursor_key(client, part)
+        self.state_client.claim(key, client)
+        self.state_client.set_key(key, value)
+
+    def _cursor_key(self, client: Any, part: Mapping[str, str | int]) -> str:
         identity = getattr(client, "id", None)
         name = identity() if callable(identity) else identity
-        return state_key(self._table.name, client_id=None if name is None else str(name))
+        return state_key(self._table.name, client_id=None if name is None else str(name), **part)
 
 
 _ABSENT = object()

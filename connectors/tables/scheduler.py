@@ -16,15 +16,15 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from connectors.errors import ConnectorError, HeadwaterError
 from connectors.model import RefusedRow, TableReport
-from connectors.model.dataset import MESSAGES
+from connectors.model.dataset import MESSAGES, shown
 from connectors.tables.batches import Batches, Built, as_json, row_key
 from connectors.tables.cursors import Cursors
-from connectors.tables.reading import Loop, Rows
+from connectors.tables.reading import Loop, Rows, as_error
 from connectors.tables.record import Record
 from connectors.tables.resolver import TableResolver
 from connectors.tables.table import Table, flatten_tables, select_tables
@@ -52,14 +52,36 @@ def sync_tables(connector: Connector, tables: Sequence[Table]) -> None:
     """
     context = connector.context
     chosen = select_tables(tables, context.tables, context.skip_tables, context.skip_dependent_tables)
-    _refuse_faults(chosen)
-    sync = _Sync(connector, [_node(table.resolver, table) for table in chosen])
-    for node in sync.nodes:
-        for resource in node.table.resources():
-            connector.declare_resource(resource)
-        connector.report.tables[node.table.name] = node.report
-        context.ingest.dataset(node.table.dataset(), node.batches.schema)
+    _refuse_twins(chosen)
+    roots = []
+    faults: dict[str, Exception] = {}
+    for table in chosen:
+        try:
+            roots.append(_announced(connector, table))
+        except HeadwaterError as error:
+            for one in flatten_tables([table]):  # told by names that hold no secret
+                connector.report.tables.pop(one.name, None)
+                connector.report.tables[context.redact(one.name)] = TableReport()
+            faults[context.redact(table.name)] = error
+    sync = _Sync(connector, roots, faults)
     sync.run()
+
+
+def _announced(connector: Connector, root: Table) -> _Node:
+    """The node of a table, declared and announced with all that hangs from it. Raises HeadwaterError for one that
+    cannot be read or stored.
+    """
+    tables = flatten_tables([root])
+    for table in tables:
+        for resource in table.resources():
+            connector.declare_resource(resource)
+    node = _node(root.resolver, root)
+    for one in node.tree():
+        if not one.table.columns:
+            raise ConnectorError(f"the table {one.table.name} has no columns")
+        connector.report.tables[one.table.name] = one.report
+        connector.context.ingest.dataset(one.dataset, one.batches.schema)
+    return node
 
 
 class _Node:
@@ -69,6 +91,7 @@ class _Node:
         self.table = table
         self.resolver = resolver
         self.children = children
+        self.dataset = table.dataset()
         self.batches = Batches(table)
         self.report = TableReport()
         self.waiting: deque[tuple[Any, Record | None]] = deque()
@@ -96,11 +119,7 @@ def _node(resolver: TableResolver, table: Table) -> _Node:
     return _Node(table, resolver, [_node(child, kept[child.table.name]) for child in below])
 
 
-def _refuse_faults(tables: Sequence[Table]) -> None:
-    for table in flatten_tables(tables):
-        if not table.columns:
-            raise ConnectorError(f"the table {table.name} has no columns")
-
+def _refuse_twins(tables: Sequence[Table]) -> None:
     def names(some: Sequence[Table]) -> Iterator[str]:
         for table in some:
             yield table.name
@@ -111,14 +130,22 @@ def _refuse_faults(tables: Sequence[Table]) -> None:
         raise ConnectorError(f"several tables are named {', '.join(twice)}")
 
 
+def _settle_below(node: _Node, whole: bool) -> None:
+    """A table was read to its end if those that it hangs from were, too."""
+    node.report.whole = whole and node.report.whole
+    for child in node.children:
+        _settle_below(child, node.report.whole)
+
+
 class _Sync:
     """One run over a connector's tables. Workers read; the thread that calls `run` gives records on."""
 
-    def __init__(self, connector: Connector, roots: list[_Node]) -> None:
+    def __init__(self, connector: Connector, roots: list[_Node], faults: Mapping[str, Exception]) -> None:
         self._connector = connector
         self._ingest = connector.context.ingest
         self._redact = connector.context.redact
         self._roots = roots
+        self._faults = faults  # of tables that cannot be read, by name
         self.nodes = [node for root in roots for node in root.tree()]
         self._threads = connector.context.concurrency or connector.concurrency
         self._out: queue.Queue[Given | None] = queue.Queue(_OUT)
@@ -136,6 +163,8 @@ class _Sync:
 
     def run(self) -> None:
         """Reads all tables. Raises what giving on a record raised, and what all tables failed with."""
+        for name, error in self._faults.items():
+            self._tell_fault(name, self._connector.report.tables[name], error)
         cursors = [self._open_cursors(root) for root in self._roots]
         client = self._connector.client()
         for root in self._roots:
@@ -160,7 +189,16 @@ class _Sync:
     # -- before and after
 
     def _open_cursors(self, root: _Node) -> Cursors:
-        cursors = Cursors(self._connector.context.cursors.get(root.table.name, {}))
+        """Where a tree's last run left off; nowhere, if one of its tables was not read by it."""
+        known = self._connector.context.cursors
+        stored = known.get(root.table.name, {})
+        new = [node.table.name for node in root.tree() if node.table.name not in known]
+        if stored and new:
+            self._connector.log.info(
+                "%s is read from its start: nothing is stored of %s yet", root.table.name, ", ".join(new)
+            )
+            stored = {}
+        cursors = Cursors(stored)
         for node in root.tree():
             node.resolver.set_state_client(cursors)
         return cursors
@@ -177,15 +215,25 @@ class _Sync:
             self._ready.append(root)
 
     def _settle(self, cursors: Sequence[Cursors]) -> None:
-        """A table's rows stand, and its cursors move, when its whole tree was read to the end."""
+        """What stands for good: of a table, what was read to its end for every parent; of an incremental one, and of
+        its cursors, only if the whole tree was.
+        """
         for root, kept in zip(self._roots, cursors, strict=True):
-            whole = all(node.report.settled for node in root.tree())
-            for node in root.tree():
-                node.report.settled = whole
+            _settle_below(root, True)
+            tree = list(root.tree())
+            settled = all(node.report.whole for node in tree)
+            for node in tree:
+                node.report.settled = settled if node.dataset.incremental else node.report.whole
+                node.report.from_start = not kept.stored and bool(kept.all())
             root.report.cursors = kept.all()
-        failed = [root for root in self._roots if root.errors]
-        if failed and len(failed) == len(self._roots) and not any(node.report.rows for node in self.nodes):
-            raise _as_one(failed[0].table.name, failed[0].errors[0])
+        errors = [(root.table.name, root.errors[0]) for root in self._roots if root.errors]
+        failed = [*self._faults.items(), *errors]
+        if (
+            failed
+            and len(failed) == len(self._roots) + len(self._faults)
+            and not any(node.report.rows for node in self.nodes)
+        ):
+            raise _as_one(*failed[0])
 
     def _end(self, workers: Sequence[threading.Thread]) -> None:
         self._stop.set()
@@ -246,18 +294,21 @@ class _Sync:
 
     def _fail(self, node: _Node, error: Exception) -> None:
         """Records what a read of a table failed with."""
-        node.errors.append(error)
+        if not node.errors:  # an error keeps all that it has seen: one of them will do
+            node.errors.append(error)
+        self._tell_fault(node.table.name, node.report, error)
+
+    def _tell_fault(self, name: str, report: TableReport, error: Exception) -> None:
         text = self._redact(_described(error))
-        node.report.fail(text)
-        message = f"{node.table.name}: {text}"
-        if node.report.errors > MESSAGES:
+        report.fail(text)
+        message = f"{name}: {text}"
+        if report.errors > MESSAGES:
             self._connector.report.warn(message)
             return
         self._connector.warn(message)
         if not isinstance(error, HeadwaterError):
             trace = "".join(traceback.format_exception(error))
-            self._connector.log.debug("%s", self._redact(trace))
-        del node.errors[1:]
+            self._connector.log.debug("%s", shown(self._redact(trace)))
 
     def _tell(self) -> None:
         """A line of progress in the log, now and then."""
@@ -281,16 +332,18 @@ class _Sync:
     def _work(self) -> None:
         while (task := self._next()) is not None:
             node, client, record = task
-            self._read(node, client, record)
-            with self._change:
-                self._ended(node)
-                self._open -= 1
-                self._running -= 1
-                last = not self._open
+            try:
+                self._read(node, client, record)
+            finally:
+                with self._change:
+                    self._ended(node)
+                    self._open -= 1
+                    self._running -= 1
+                    last = not self._open
+                    if last:
+                        self._change.notify_all()
                 if last:
-                    self._change.notify_all()
-            if last:
-                self._put(None)
+                    self._put(None)
 
     def _next(self) -> tuple[_Node, Any, Record | None] | None:
         """The next task: tables take turns. None when there is nothing left to do."""
@@ -326,9 +379,8 @@ class _Sync:
                     self._take(node, client, parent, taken)
                 if error is not None:
                     raise error
-        except Exception as error:  # noqa: BLE001 - a table's trouble is recorded, and stops no other
-            cause = error
-            self._put(lambda: self._fail(node, cause))
+        except BaseException as error:  # noqa: BLE001 - a table's trouble is recorded, and stops no other
+            self._put(self._failure(node, as_error(error)))
 
     def _take(self, node: _Node, client: Any, parent: Record | None, rows: list[Any]) -> None:
         records: list[Record] = []
@@ -364,11 +416,17 @@ class _Sync:
                         resolver.resolve_column(client, record, column_name)
                 column_name = ""
                 resolver.post_resource_resolve(client, record)
-            except Exception as error:  # noqa: BLE001 - a row's trouble is recorded, and stops no other
-                self._put(self._refusal(node, record, column_name, error))
+            except HeadwaterError as error:  # it could not be read, and will be read again
+                self._put(self._failure(node, error))
+                continue
+            except BaseException as error:  # noqa: BLE001 - a row's trouble is recorded, and stops no other
+                self._put(self._refusal(node, record, column_name, as_error(error)))
                 continue
             rows.append(record.values())
         return rows
+
+    def _failure(self, node: _Node, error: Exception) -> Given:
+        return lambda: self._fail(node, error)
 
     def _refusal(self, node: _Node, record: Record, column: str, error: Exception) -> Given:
         item = record.item if hasattr(record.item, "get") else {}
@@ -415,7 +473,10 @@ class _Sync:
 
 
 def _described(error: BaseException) -> str:
-    text = " ".join(str(error).split())
+    try:
+        text = shown(" ".join(str(error).split()))
+    except Exception:  # noqa: BLE001 - an error of others may not even tell itself
+        text = "says nothing"
     return text if isinstance(error, HeadwaterError) else f"{type(error).__name__}: {text}"
 
 

@@ -13,7 +13,6 @@ from typing import Any, NoReturn
 import httpx
 
 from connectors.config.form import form_fields
-from connectors.config.secrets import sounds_secret
 from connectors.connector import Connector
 from connectors.errors import ConfigError, HeadwaterError
 from connectors.model import CheckResult, InternalResource, Window
@@ -29,7 +28,7 @@ from connectors.testing.comparison import (
     twice,
 )
 from connectors.testing.denial import Denying, NoHttp, Watching, shape_of
-from connectors.testing.leaks import Leaks
+from connectors.testing.leaks import Leaks, sounds_secret
 from connectors.testing.run import Extract, check_connector, opened, run_connector, today
 
 Http = httpx.BaseTransport | Callable[..., Iterable[bytes]]

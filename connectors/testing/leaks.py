@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from connectors.config.secrets import Redactor, secrets_of, sounds_secret
+from connectors.config.secrets import Redactor, secrets_of
 from connectors.testing.comparison import content
 from connectors.testing.run import Extract
+
+_SECRET = re.compile(
+    r"(.*_)?(pass|passwd|passphrase|passcode|pwd|secrets?|tokens?|apikey|credential|signature)(_.*)?"
+    r"|.*password|(.*_)?(api|access|account|auth|encryption|license|master|private|secret|shared|signing)_key|key"
+)
+# What lies about a secret, and is none: token_url, password_file, api_key_header.
+_PUBLIC = re.compile(
+    r".*_(column|count|endpoint|expiry|field|file|folder|header|id|limit|name|param|path|prefix|seconds|ttl|type"
+    r"|uri|url|user)"
+)
+
+
+def sounds_secret(name: str) -> bool:
+    """Whether a field of this name surely holds a secret, as far as a name can tell: its author is told so."""
+    plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).replace("-", "_").lower()
+    return bool(_SECRET.fullmatch(plain)) and not _PUBLIC.fullmatch(plain)
 
 
 class Leaks:

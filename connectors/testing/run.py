@@ -97,6 +97,7 @@ def run_connector(
     folder: Path | None = None,
     state: Mapping[str, Any] | None = None,
     cursors: Mapping[str, Mapping[str, str]] | None = None,
+    stored_rows: Mapping[str, int] | None = None,
     tables: Sequence[str] = ("*",),
     skip_tables: Sequence[str] = (),
 ) -> Extract:
@@ -104,7 +105,8 @@ def run_connector(
 
     `connector` is a class, a registered name, or a Python file's path from `folder` on. `http` answers its
     requests: an httpx transport or a WSGI app; without one the network does. `endpoints` are the origins it
-    may ask, None is any. `window` is today by default; `state` and `cursors` are what an earlier run left;
+    may ask, None is any. `window` is today by default; `state`, `cursors` and `stored_rows` (how many rows a table
+    had) are what an earlier run left;
     `tables` and `skip_tables` are patterns of table names. Raises `ConfigError` for a wrong connector or
     configuration; an error of headwater's in the extract, and a sys.exit, is in the result, any other comes
     through.
@@ -120,6 +122,7 @@ def run_connector(
         window=window,
         folder=folder,
         cursors=cursors or {},
+        stored_rows=stored_rows or {},
         tables=tables,
         skip_tables=skip_tables,
     ) as running:
@@ -133,8 +136,9 @@ def run_connector(
     result.cursors = {name: dict(kept) for name, kept in (cursors or {}).items()}
     if result.error is None:
         for name, report in result.report.tables.items():
-            if report.settled and report.cursors is not None:
-                result.cursors[name] = report.cursors
+            if report.settled:
+                result.cursors[name] = report.cursors or {}
+        result.cursors |= result.report.cursors or {}
     return result
 
 

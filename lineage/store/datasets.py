@@ -27,7 +27,8 @@ class Part:
 @dataclass(frozen=True)
 class StoredDataset:
     """What is stored of a table. `settled` parts stand for good; `unsettled` ones came from runs that did not read it
-    to its end, and lie over them until one does. `cursors` is where the next run goes on.
+    to its end, and lie over them until one does. `cursors` is where the next run goes on; `rows` is how many rows the
+    last run gave that read it to its end. One that `is_state` has cursors and no records.
     """
 
     keys: tuple[str, ...] = ()
@@ -40,6 +41,7 @@ class StoredDataset:
     refused: int = 0
     errors: int = 0
     complete: bool = True
+    is_state: bool = False
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> StoredDataset:
@@ -59,16 +61,17 @@ class StoredDataset:
             "keys": dataset.keys,
             "incremental": dataset.incremental,
             "parent": dataset.parent,
-            "rows": report.rows,
             "refused": report.refused,
             "errors": report.errors,
             "complete": report.complete,
         }
         if not report.settled:
-            return replace(self, **told, unsettled=(*self.unsettled, *given))
-        kept = self.settled if dataset.incremental and not replaces else ()
+            # What was itself read to its end has all that the cut runs before it had: they went on from the same place.
+            before = () if report.whole else self.unsettled
+            return replace(self, **told, unsettled=(*before, *given))
+        kept = self.settled if dataset.incremental and not (replaces or report.from_start) else ()
         cursors = self.cursors if report.cursors is None else report.cursors
-        return replace(self, **told, settled=(*kept, *given), unsettled=(), cursors=cursors)
+        return replace(self, **told, settled=(*kept, *given), unsettled=(), cursors=cursors, rows=report.rows)
 
 
 def table_folder(connection: str, table: str, schema: pa.Schema) -> str:

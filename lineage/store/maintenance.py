@@ -58,10 +58,9 @@ def maintain(
 def _drop_parts(store: Store, retention_hours: int, report: MaintenanceReport) -> None:
     """Parts of records that no header names, and that were written long enough ago to belong to no run under way."""
     named: dict[str, set[str]] = {}
-    for header in store.snapshots.headers():
-        for stored in store.snapshots.datasets(header).values():
-            for part in (*stored.settled, *stored.unsettled):
-                named.setdefault(part.folder, set()).add(part.sync)
+    for stored in store.snapshots.all_datasets():
+        for part in (*stored.settled, *stored.unsettled):
+            named.setdefault(part.folder, set()).add(part.sync)
     for folder in sorted(named.keys() | store.records.folders()):
         table = store.records.open(folder)
         if table is None:

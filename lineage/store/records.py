@@ -12,17 +12,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 
-from connectors.errors import LineageError, StoreError
+from connectors.errors import StoreError
 from lineage.store.datasets import Part, StoredDataset, table_folder
 from lineage.store.engine import cursor
 from lineage.store.records_writer import PLACE, ROW, SYNC, RecordsWriter, new_sync, tagged
 from lineage.store.tables import retried
 
+# Columns that tell of a sync, and not of the row: CloudQuery's.
+_OF_A_SYNC = frozenset({"_cq_sync_time", "_cq_source_name", "_cq_sync_group_id"})
 FOLD_PARTS = 24  # of more, reading would open and order too many
 _FOLD_ROWS = 500_000  # written at a time
 
@@ -75,24 +78,38 @@ class Records:
         return {str(log.parent.relative_to(root)) for log in root.glob("records/*/*/*/_delta_log")}
 
     def read(self, stored: StoredDataset, *, with_sync: bool = False) -> pa.Table:
-        """A table's records as they stand. Of rows with one key the last counts; rows of unsettled parts without a
-        key count where the settled ones have no equal. `with_sync` adds which run gave each, in `_headwater_sync`.
+        """A table's records as they stand; an empty table without columns where there never were any.
 
-        Raises LineageError when it has no records, StoreError when they are gone from the store.
+        Of rows with one key the last counts; rows of unsettled parts without a key count where the settled ones have no
+        equal. A column whose type has changed is text, where no type holds both. `with_sync` adds which run gave each,
+        in `_headwater_sync`. Raises StoreError when they are gone from the store or cannot be read.
         """
+        if not (stored.settled or stored.unsettled):
+            return pa.table({})
         with self._selected(stored, with_sync=with_sync) as selected:
             return selected.to_arrow_table()
 
-    def folded(self, connection: str, name: str, stored: StoredDataset) -> StoredDataset:
-        """The same records, the settled parts written as one. What is stored stays as it is."""
+    def folded(self, connection: str, name: str, stored: StoredDataset, most: int) -> StoredDataset:
+        """The same records, with the settled parts as one, and the unsettled ones as one, where they are more than
+        `most`. What is stored stays as it is. Raises StoreError when it cannot be read.
+        """
+        kept: dict[str, tuple[Part, ...]] = {}
+        for kind in ("settled", "unsettled"):
+            parts = getattr(stored, kind)
+            if len(parts) > most:
+                alone = replace(stored, settled=(), unsettled=())
+                kept[kind] = self._folded(connection, name, replace(alone, **{kind: parts}))
+        return replace(stored, **kept)  # type: ignore[arg-type]  # the names are those of its parts
+
+    def _folded(self, connection: str, name: str, stored: StoredDataset) -> tuple[Part, ...]:
         sync, rows = new_sync(), 0
-        with self._selected(replace(stored, unsettled=()), with_sync=False) as selected:
+        with self._selected(stored, with_sync=False) as selected:
             reader = selected.to_arrow_reader(_FOLD_ROWS)
             folder = table_folder(connection, name, reader.schema)
             for batch in reader:
                 self.append(folder, tagged(pa.Table.from_batches([batch]), sync, rows))
                 rows += batch.num_rows
-        return replace(stored, settled=(Part(folder, sync, rows),) if rows else ())
+        return (Part(folder, sync, rows),) if rows else ()
 
     # -- reading
 
@@ -100,29 +117,47 @@ class Records:
     def _selected(self, stored: StoredDataset, *, with_sync: bool) -> Iterator[Any]:
         """DuckDB's relation of the records as they stand."""
         parts = [*stored.settled, *stored.unsettled]
-        if not parts:
-            raise LineageError("the table has no records yet")
         with cursor() as engine:
             engine.register("places", pa.table({SYNC: [p.sync for p in parts], PLACE: range(len(parts))}))
             every, columns = self._source(engine, parts)
             tag = f", {SYNC}" if with_sync else ""
-            yield engine.sql(
-                f"SELECT * EXCLUDE ({ROW}, {SYNC}, {PLACE}){tag} FROM ({every}) "
-                f"{_counts(stored, columns)} ORDER BY {PLACE}, {ROW}"
-            )
+            try:
+                yield engine.sql(
+                    f"SELECT * EXCLUDE ({ROW}, {SYNC}, {PLACE}){tag} FROM ({every}) "
+                    f"{_counts(stored, columns)} ORDER BY {PLACE}, {ROW}"
+                )
+            except duckdb.Error as error:
+                raise StoreError(
+                    f"{self.uri}/{parts[-1].folder}: its records cannot be read: {error}"
+                ) from error
 
     def _source(self, engine: Any, parts: Sequence[Part]) -> tuple[str, list[str]]:
         """A query of the parts' rows, with their parts' places; and the names of the columns."""
         folders: dict[str, list[str]] = {}
         for part in parts:
             folders.setdefault(part.folder, []).append(part.sync)
-        columns: dict[str, None] = {}
-        for at, (folder, syncs) in enumerate(folders.items()):
-            rows = self._rows_of(folder, syncs)
+        found = [self._rows_of(folder, syncs) for folder, syncs in folders.items()]
+        types: dict[str, set[pa.DataType]] = {}
+        for rows in found:
+            for field in rows.schema:
+                types.setdefault(field.name, set()).add(field.type)
+        # Of types that differ, only whole numbers have one that holds them all.
+        texts = {
+            name
+            for name, kinds in types.items()
+            if len(kinds) > 1 and not all(map(pa.types.is_signed_integer, kinds))
+        }
+        sources = []
+        for at, rows in enumerate(found):
             engine.register(f"part_{at}", rows)
-            columns |= dict.fromkeys(name for name in rows.schema.names if name not in (SYNC, ROW))
-        every = " UNION ALL BY NAME ".join(f"SELECT * FROM part_{at}" for at in range(len(folders)))
-        return f"SELECT * FROM ({every}) JOIN places USING ({SYNC})", list(columns)
+            changed = [
+                f"CAST({one} AS VARCHAR) AS {one}" for one in map(_name, texts & set(rows.schema.names))
+            ]
+            as_text = f" REPLACE ({', '.join(changed)})" if changed else ""
+            sources.append(f"SELECT *{as_text} FROM part_{at}")
+        every = " UNION ALL BY NAME ".join(sources)
+        columns = [name for name in types if name not in (SYNC, ROW)]
+        return f"SELECT * FROM ({every}) JOIN places USING ({SYNC})", columns
 
     def _rows_of(self, folder: str, syncs: Sequence[str]) -> ds.Dataset:
         table = self.open(folder)
@@ -137,12 +172,14 @@ class Records:
 def _counts(stored: StoredDataset, columns: Sequence[str]) -> str:
     """Which of the rows count: of one key the last; of an unsettled part without a key those that no row equals."""
     if not stored.keys:
-        first = f"row_number() OVER (PARTITION BY {_names(columns)} ORDER BY {PLACE}) = 1"
+        told = ", ".join(_name(column) for column in columns if column not in _OF_A_SYNC)
+        first = f"row_number() OVER (PARTITION BY {told or SYNC} ORDER BY {PLACE}) = 1"
         return f"QUALIFY {PLACE} < {len(stored.settled)} OR {first}" if stored.unsettled else ""
-    unknown = " OR ".join(f"{_names([key])} IS NULL" for key in stored.keys)
-    last = f"row_number() OVER (PARTITION BY {_names(stored.keys)} ORDER BY {PLACE} DESC, {ROW} DESC) = 1"
+    keys = [_name(key) for key in stored.keys]
+    unknown = " OR ".join(f"{key} IS NULL" for key in keys)
+    last = f"row_number() OVER (PARTITION BY {', '.join(keys)} ORDER BY {PLACE} DESC, {ROW} DESC) = 1"
     return f"QUALIFY {unknown} OR {last}"
 
 
-def _names(columns: Sequence[str]) -> str:
-    return ", ".join('"' + column.replace('"', '""') + '"' for column in columns)
+def _name(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'

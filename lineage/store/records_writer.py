@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from connectors.errors import StoreError
 from connectors.model import Dataset, RefusedRow
 from lineage.store.datasets import REFUSED, Part, table_folder
 from lineage.store.stored_types import stored_batch, stored_schema
@@ -45,11 +46,18 @@ class RecordsWriter:
         self._tables: dict[str, _Pending] = {}
 
     def dataset(self, dataset: Dataset, schema: pa.Schema) -> None:
+        """Announces a table. Raises StoreError for one that cannot be stored."""
+        if dataset.name == REFUSED:
+            raise StoreError(f"a table is named {REFUSED}", hint="that name is headwater's own")
         self._tables[dataset.name] = _Pending(dataset, stored_schema(schema, dataset.name))
 
     def records(self, table: str, batch: pa.RecordBatch) -> None:
         pending = self._tables[table]
         pending.add(stored_batch(batch, pending.schema, table))
+        self._hold_down(pending)
+
+    def _hold_down(self, pending: _Pending) -> None:
+        """Writes what is more than memory is to hold."""
         if pending.size >= _FLUSH_BYTES:
             self._flush(pending)
         while sum(one.size for one in self._tables.values()) > _MOST_BYTES:
@@ -57,8 +65,9 @@ class RecordsWriter:
 
     def refused(self, row: RefusedRow) -> None:
         if REFUSED not in self._tables:
-            self.dataset(Dataset(REFUSED), _REFUSED_SCHEMA)
+            self._tables[REFUSED] = _Pending(Dataset(REFUSED), stored_schema(_REFUSED_SCHEMA, REFUSED))
         self._tables[REFUSED].refuse(row)
+        self._hold_down(self._tables[REFUSED])
 
     def finish(self) -> dict[str, tuple[Dataset, Part | None]]:
         """Writes what is left; gives of each table its part, None where it had no rows."""
@@ -99,7 +108,7 @@ class _Pending:
             self._take_refused()
 
     def _take_refused(self) -> None:
-        rows = [asdict(row) for row in self._refused]
+        rows = [{name: _whole(text) for name, text in asdict(row).items()} for row in self._refused]
         self._refused = []
         self.add(pa.RecordBatch.from_pylist(rows, schema=self.schema))
 
@@ -111,3 +120,8 @@ class _Pending:
         table = pa.Table.from_batches(self._batches, self.schema)
         self._batches, self.size = [], 0
         return tagged(table, sync, self.rows - table.num_rows)
+
+
+def _whole(text: str) -> str:
+    """A text with no half characters, which cannot be stored."""
+    return text.encode("utf-8", "backslashreplace").decode()

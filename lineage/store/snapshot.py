@@ -93,8 +93,11 @@ class Snapshots:
 
     def datasets(self, header: SnapshotHeader) -> dict[str, StoredDataset]:
         """What stands of each table's records after a stored run, by the table's name."""
-        data = self.table.beside(header.connection, header.partition, _kind(header))
-        return {name: StoredDataset.from_json(one) for name, one in orjson.loads(data or "{}").items()}
+        return _datasets(self.table.beside(header.connection, header.partition, _kind(header)) or "{}")
+
+    def all_datasets(self) -> list[StoredDataset]:
+        """What stands after every stored run, of one moment."""
+        return [one for data in self.table.all_beside() for one in _datasets(data).values()]
 
     def reset(self, connection: str, tables: Sequence[str] | None = None) -> None:
         """Forgets where the next run would go on: of some tables, or of all and the connector's own state.
@@ -205,6 +208,10 @@ class Snapshots:
 
 def _kind(header: SnapshotHeader) -> str:
     return COMPLETE if header.complete else PARTIAL
+
+
+def _datasets(data: str) -> dict[str, StoredDataset]:
+    return {name: StoredDataset.from_json(one) for name, one in orjson.loads(data).items()}
 
 
 def _beside(datasets: Mapping[str, StoredDataset]) -> str | None:

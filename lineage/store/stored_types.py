@@ -60,6 +60,8 @@ def stored_schema(schema: pa.Schema, table: str) -> pa.Schema:
             raise StoreError(
                 f"{table}: the column {name} begins with {_OWN}", hint="such names are headwater's own"
             )
+        if not name or not name.isprintable():
+            raise StoreError(f"{table}: a column is named {name!r}", hint="give it a name that can be read")
         if name.lower() in seen:
             raise StoreError(
                 f"{table}: the columns {seen[name.lower()]} and {name} are one to Delta, which knows no case",

@@ -90,6 +90,15 @@ class ContentTable:
         found = _query(table, f"SELECT header FROM t WHERE {where}")
         return str(found["header"][0]) if found.num_rows else None
 
+    def all_beside(self) -> list[str]:
+        """What lies beside every header, of one version of the table."""
+        table = self._open()
+        if table is None:
+            return []
+        return [
+            str(one) for one in _query(table, f"SELECT header FROM t WHERE segment = '{BESIDE}'")["header"]
+        ]
+
     def rows(self, contents: Collection[tuple[str, str]], *, kind: str | None = None) -> pa.Table:
         """The rows of each `(scope, content hash)`, of one kind or of all, with `scope` and `segment`."""
         table = self._open()

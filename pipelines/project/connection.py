@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, ValidationError
 
 from connectors import Connector, Context, Ingest, Window
-from connectors.config.secrets import Redactor, expand, is_address, secrets_of, sounds_secret, values_within
+from connectors.config.secrets import Redactor, expand, is_address, may_be_secret, secrets_of, values_within
 from connectors.connector import first_fault
 from connectors.errors import ConfigError
 from connectors.http import HttpPolicy
@@ -107,7 +107,7 @@ def resolve_connection(project: Project, name: str) -> ResolvedConnection:
         raise ConfigError(redact(f"{where}: connection {name}: {error.message}"), hint=error.hint) from None
     redact.add(*cls.secrets(valid))
     by_name = [
-        s for key, value in credentials.items() if sounds_secret(key) for s in secrets_of({key: value})
+        s for key, value in credentials.items() if may_be_secret(key) for s in secrets_of({key: value})
     ]
     sure = [*cls.secrets(valid), *by_name]
     sure += [password for url in sure if (password := _password_of(url))]
@@ -159,6 +159,8 @@ def open_connector(
     log: logging.Logger,
     state: dict[str, Any] | None = None,
     cursors: Mapping[str, Mapping[str, str]] | None = None,
+    stored_rows: Mapping[str, int] | None = None,
+    accept_drop: bool = False,
 ) -> Connector:
     """The connector, ready to run; close it afterwards."""
     model = project.connection(resolved.name)
@@ -184,6 +186,8 @@ def open_connector(
         skip_tables=model.skip_tables,
         skip_dependent_tables=model.skip_dependent_tables,
         cursors=cursors or {},
+        stored_rows=stored_rows or {},
+        accept_drop=accept_drop,
         concurrency=model.concurrency,
     )
     return resolved.cls(resolved.config, context, resolved.credentials)

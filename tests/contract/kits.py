@@ -45,9 +45,9 @@ def cloudquery_host(
     deadline_s: float = 30,
 ) -> dict[str, Any]:
     """Hosts one plugin; a refused row is an error of its table."""
-    kept = {"cq_state": {"cq_state": dict(state)}} if state else {}
+    kept = {"cq_state": dict(state), **{name: {} for name in tables}} if state else {}
     config = {"plugin": plugin_dir, "python": python, "spec": spec, "limits": {"wall_s": deadline_s}}
-    found = run_connector(CloudQuery, config, state=kept, tables=tables, skip_tables=skip_tables)
+    found = run_connector(CloudQuery, config, cursors=kept, tables=tables, skip_tables=skip_tables)
     reports = found.report.tables
     errors = [{"table": name, "message": m} for name, report in reports.items() for m in report.messages]
     errors += [{"table": row.table, "message": row.cause} for row in found.refused_rows]
@@ -59,7 +59,7 @@ def cloudquery_host(
         "complete": found.error is None
         and found.report.complete
         and all(r.complete for r in reports.values()),
-        "state": found.state.get("cq_state", {}).get("cq_state", {}),
+        "state": found.cursors.get("cq_state", {}),
     }
 
 

@@ -80,7 +80,7 @@ def test_its_state_goes_on_and_can_be_shown_reset_and_left_out(project, capsys):
     options = ["--project", str(folder), "state"]
     assert run([*options, "show", "shop", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
-    assert shown["state"]["cq_state"] == {"cq_state": {"since": "6"}}
+    assert shown["tables"]["cq_state"]["cursors"] == {"since": "6"}
     assert sync(folder, full=True).report.tables["counting"].rows == 3
     assert ids(folder, "counting") == [1, 2, 3]
     assert run([*options, "reset", "shop"]) == 0

@@ -216,6 +216,92 @@ def test_refused_values_are_counted_shown_and_kept(shop):
         shop.store.read_records("shop", "_refused")
 
 
+def test_what_an_incremental_table_refused_is_kept_until_it_is_read_from_its_start(shop):
+    shop.fill()
+    shop.write("events", (3, 5))
+    assert shop.sync().status == WARNING
+    assert shop.sync().status == SUCCESS  # the cursor has passed it
+    (refused,) = shop.store.read_records("shop", "_refused").to_pylist()
+    assert (refused["table"], refused["key"]) == ("events", '{"id":3}')
+    shop.write("events", (3, "mended"))
+    shop.sync(full=True)
+    assert shop.rows("events")[-1] == (3, "mended")
+    with pytest.raises(LineageError, match="no records are stored"):
+        shop.store.read_records("shop", "_refused")
+
+
+def test_a_table_that_was_left_out_is_read_from_its_start_again(shop):
+    shop.fill()
+    shop.sync()
+    (shop.folder / "headwater.yaml").write_text(FILE + "    skip_tables: [log]\n")
+    shop.write("log", (3, "n"))
+    shop.sync()
+    (shop.folder / "headwater.yaml").write_text(FILE)
+    shop.sync()
+    assert shop.rows("log") == [(1, "l"), (2, "m"), (3, "n")]
+
+
+def test_with_remove_missing_off_the_records_of_a_table_left_out_stay(shop):
+    shop.fill()
+    shop.sync()
+    (shop.folder / "headwater.yaml").write_text(FILE + "    skip_tables: [log]\n    remove_missing: false\n")
+    shop.sync()
+    assert shop.rows("log") == [(1, "l"), (2, "m")]
+
+
+def test_a_windowed_partition_that_is_run_again_is_read_whole(shop):
+    source = SOURCE.replace('"""Reads a small', 'windowed = True\n    """Reads a small')
+    (shop.folder / "shop.py").write_text(source)
+    shop.fill()
+    for _ in range(2):
+        assert shop.sync().report.rows == 6
+        assert shop.rows("events") == [(1, "x"), (2, "y")]
+
+
+def test_a_reset_table_is_read_from_its_start_and_replaced(shop, capsys):
+    shop.fill()
+    shop.sync()
+    assert run(["--project", str(shop.folder), "state", "reset", "shop", "log"]) == 0
+    assert shop.sync().report.tables["log"].rows == 2
+    assert shop.rows("log") == [(1, "l"), (2, "m")]
+
+
+def test_a_renamed_connection_that_is_reset_does_not_go_on_from_its_old_name(shop):
+    shop.fill()
+    shop.sync()
+    text = FILE.replace("  shop:\n", "  store:\n    renamed_from: shop\n")
+    (shop.folder / "headwater.yaml").write_text(text)
+    run_sync(read_project(shop.folder), ["store"], [DAY])
+    shop.store.snapshots.reset("store")
+    outcome = run_sync(read_project(shop.folder), ["store"], [DAY]).outcomes[0]
+    assert outcome.report.tables["log"].rows == 2
+
+
+def test_a_cursor_or_a_name_with_a_secret_is_not_stored(shop):
+    shop.fill()
+    source = SOURCE.replace(
+        "self.set_cursor(None, str(row[0]))",
+        "self.set_cursor(None, str(row[0]) + client.config.token.get_secret_value())",
+    )
+    source = source.replace(
+        'Read("orders", Whole)',
+        'Read("orders_" + self.config.token.get_secret_value(), Whole), Read("orders", Whole)',
+    )
+    (shop.folder / "shop.py").write_text(source)
+    shop.configure(token="canary-9931")
+    outcome = shop.sync()
+    assert outcome.status == WARNING
+    assert "events: a secret stands in its cursor; it is not stored" in outcome.report.warnings
+    assert any(
+        "a secret stands in a name of the table orders_**********" in one for one in outcome.report.warnings
+    )
+    assert shop.rows("orders") == [(1, "a"), (2, "b")]
+    kept = [
+        file for file in shop.folder.parent.rglob("*") if file.is_file() and file.name != "headwater.yaml"
+    ]
+    assert not [file for file in kept if b"canary" in file.read_bytes()]
+
+
 def test_a_connection_that_takes_no_refusal_fails(shop):
     shop.fill()
     shop.write("events", (3, 5))

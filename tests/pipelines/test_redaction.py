@@ -11,16 +11,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
+import pyarrow as pa
 import pytest
 
 from connectors.config.secrets import MASK, Redactor
 from connectors.errors import ConfigError
+from connectors.tables import JSONType
 from lineage import open_store
 from pipelines.cli.main import run
 from pipelines.keys import AssetKeys
 from pipelines.partitions import key_at
 from pipelines.project import connection_specs, open_connector, read_project, resolve_connection
-from pipelines.redaction import output_redacted
+from pipelines.redaction import masked, output_redacted
 from pipelines.sensors import source_changed_sensor
 from pipelines.sync import run_sync
 from tests.pipelines.conftest import FILE, write_project
@@ -310,3 +312,27 @@ def test_a_secret_that_is_declared_is_stored_masked_and_names_stay(tmp_path, mon
     assert graph.resource("own/c")["title"] == "reporting"
     assert graph.resource("own/c")["description"] == "dblink(**********)"
     assert not [sql for sql in graph.queries.values() if "S3c" in str(sql)]
+
+
+def test_secrets_are_masked_in_every_type_of_a_batch():
+    secret = "pa/ss-w0rd-1234"
+    escaped = secret.replace("/", "\\/")
+    pair = pa.struct([("a", pa.string()), ("n", pa.int64())])
+    columns = {
+        "text": pa.array([f"x {secret} y", "plain", None]),
+        "large": pa.array([secret, "plain", None], pa.large_string()),
+        "bytes": pa.array([secret.encode() + b"\xff", b"\xfe", None]),
+        "list": pa.array([[secret], [], None]),
+        "struct": pa.array([{"a": secret, "n": 1}, {"a": "b", "n": 2}, None], pair),
+        "map": pa.array([[("k", secret)], [], None], pa.map_(pa.string(), pa.string())),
+        "json": pa.ExtensionArray.from_storage(JSONType(), pa.array([f'{{"a":"{escaped}"}}', "{}", None])),
+        "number": pa.array([1, 2, None]),
+    }
+    batch = pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
+    clean = masked(batch, Redactor([secret]))
+    assert clean.schema == batch.schema
+    assert "w0rd" not in str(clean.to_pylist())
+    assert clean.slice(1).equals(batch.slice(1))
+    assert clean["bytes"][0].as_py() == b"**********\xff"
+    assert masked(batch, Redactor()) is batch
+    assert masked(batch, Redactor(["another"])) is batch

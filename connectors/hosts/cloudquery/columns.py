@@ -7,7 +7,7 @@ are told by the field's metadata, or by the type where somebody registered it.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,9 +144,9 @@ def _our_array(array: pa.Array, field: pa.Field, wanted: pa.Field, bad: _Bad) ->
         array = array.dictionary_decode()
     kind, type_ = kind_of(field), wanted.type
     if kind == "uuid" and array.type != pa.binary(16):
-        array = pa.array([_uuid_bytes(value) for value in array.to_pylist()], pa.binary(16))
+        array = _each(array, _uuid_bytes, pa.binary(16), wanted.name, "is no UUID", bad)
     if kind == "mac" and not _is_text(array.type):
-        array = pa.array([_mac_text(value) for value in array.to_pylist()], pa.string())
+        array = _each(array, _mac_text, pa.string(), wanted.name, "is no address", bad)
     if not kind and _holds_kinds(field):
         return pa.array([_plain(value, field) for value in array.to_pylist()], type_)
     storage = type_.storage_type if isinstance(type_, pa.BaseExtensionType) else type_
@@ -167,27 +167,30 @@ def _text(array: pa.Array, column: str, bad: _Bad) -> pa.Array:
     try:
         return array.cast(pa.string())
     except pa.ArrowInvalid:
-        texts = [_text_or_none(value) for value in array.to_pylist()]
-        found = pa.array(texts, pa.string())
-        bad.add(pc.and_(found.is_null(), array.is_valid()), BadValue(column, "bytes", "is not UTF-8"))
-        return found
+        return _each(array, bytes.decode, pa.string(), column, "is not UTF-8", bad)
 
 
-def _text_or_none(value: bytes | None) -> str | None:
-    try:
-        return None if value is None else value.decode()
-    except UnicodeDecodeError:
-        return None
+def _each(
+    array: pa.Array, make: Callable[[Any], Any], kind: pa.DataType, column: str, cause: str, bad: _Bad
+) -> pa.Array:
+    """The values made one by one; a row whose value cannot be is left out."""
+    values: list[Any] = []
+    for value in array.to_pylist():
+        try:
+            values.append(None if value is None else make(value))
+        except (AttributeError, TypeError, ValueError):
+            values.append(None)
+    made = pa.array(values, kind)
+    bad.add(pc.and_(made.is_null(), array.is_valid()), BadValue(column, str(array.type), cause))
+    return made
 
 
-def _uuid_bytes(value: bytes | str | None) -> bytes | None:
-    if value is None:
-        return None
-    return uuid.UUID(value).bytes if isinstance(value, str) else value
+def _uuid_bytes(value: bytes | str) -> bytes:
+    return uuid.UUID(value).bytes if isinstance(value, str) else uuid.UUID(bytes=value).bytes
 
 
-def _mac_text(value: bytes | None) -> str | None:
-    return None if value is None else value.hex(":")
+def _mac_text(value: bytes) -> str:
+    return value.hex(":")
 
 
 def _plain(value: Any, field: pa.Field) -> Any:

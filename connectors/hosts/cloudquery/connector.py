@@ -58,7 +58,7 @@ class CloudQuery(Connector):
         """Runs one sync. Raises ConfigError for a spec that the plugin does not take and for a pattern of tables that
         matches none, ScriptFailed when the plugin dies, hangs or goes beyond its limits; what it gave before is kept.
         """
-        from connectors.hosts.cloudquery.state import TABLE, State, StateServer
+        from connectors.hosts.cloudquery.state import State, StateServer
         from connectors.hosts.cloudquery.sync import Sync
         from connectors.hosts.cloudquery.watch import Watch
         from connectors.tables import select_tables
@@ -74,8 +74,8 @@ class CloudQuery(Connector):
             tables = self._tables_of(plugin)
             chosen = select_tables(tables, context.tables, context.skip_tables, context.skip_dependent_tables)
             sync = Sync(self, plugin, tables, chosen)
-            sync.announce()
-            state = State(self.state.get(TABLE, {}))
+            sync.announce(keeps_state=running.is_local)
+            state = State(sync.committed() if running.is_local else {})
             watch = Watch(limits.idle_s, limits.wall_s, plugin.deadline)
             if not running.is_local:
                 self.log.info("%s is not on this machine: it keeps no state", plugin.name)

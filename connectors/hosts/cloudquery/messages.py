@@ -18,6 +18,7 @@ from connectors.hosts.cloudquery.columns import NAME
 
 ROWS, BYTES, AGE_S = 10_000, 16 * 1024**2, 1.0
 _END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+_SCHEMAS = 10_000  # that are kept, to be told apart quickly
 _CONTINUED, _BATCH = 0xFFFFFFFF, 3  # Message.fbs: MessageHeader.RecordBatch
 _HEAD = struct.Struct("<II")
 _U32, _I32, _I64 = struct.Struct("<I"), struct.Struct("<i"), struct.Struct("<q")
@@ -94,6 +95,10 @@ class Gatherer:
             except Unreadable as error:
                 self._refuse("", f"a message cannot be read: {one_line(error)}")
                 return None
+            if len(self._groups) >= _SCHEMAS:  # of a plugin that gives each row a schema of its own
+                self.flush()
+                self._groups.clear()
+                self._latest.clear()
             self._groups[schema] = group
         before = self._latest.get(group.table, schema)
         if before != schema and self._groups[before].bodies:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Secret, SecretBytes, SecretStr
 
-from connectors.config.secrets import is_address, sounds_secret
+from connectors.config.secrets import is_address, may_be_secret
 from connectors.errors import ConfigError
 
 _WORDS = {"true", "false", "none", "null"}
@@ -79,7 +79,7 @@ def _plain(value: Any) -> Any:
 def _texts(value: Any, always: bool) -> Iterator[tuple[str, bool]]:
     if isinstance(value, Mapping):
         for key, one in value.items():
-            yield from _texts(one, always or sounds_secret(str(key)))
+            yield from _texts(one, always or may_be_secret(str(key)))
     elif isinstance(value, list):
         for one in value:
             yield from _texts(one, always)

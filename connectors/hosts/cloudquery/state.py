@@ -29,6 +29,7 @@ class State:
     """What a plugin keeps, by table and key. `committed` is where it starts, and is never changed."""
 
     def __init__(self, committed: Mapping[str, Mapping[str, str]]) -> None:
+        self.committed = committed
         self._staged: dict[str, dict[str, str]] = {name: dict(kept) for name, kept in committed.items()}
         self._lock = Lock()
 

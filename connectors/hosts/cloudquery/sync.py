@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -16,8 +17,8 @@ from connectors.hosts.cloudquery.plugin import Broken, Plugin
 from connectors.hosts.cloudquery.state import TABLE, State
 from connectors.hosts.cloudquery.tables import SOURCE_NAME, SYNC_TIME, SYNC_TIME_TYPE
 from connectors.hosts.cloudquery.watch import Watch
-from connectors.model import RefusedRow, TableReport
-from connectors.model.dataset import MESSAGES
+from connectors.model import Dataset, RefusedRow, TableReport
+from connectors.model.dataset import MESSAGES, shown
 from connectors.tables import Table, flatten_tables
 
 
@@ -25,8 +26,7 @@ class Sync:
     """Reads the chosen tables of a plugin, once.
 
     `tables` are all that the plugin has, `roots` the chosen of them: what it sends of others is left out. What it
-    keeps, and how many rows there were, are in the connector's state: `cq_state`, by table and key, and `rows`, by
-    table.
+    keeps is in the report's cursors, by the name and the key that it gives.
     """
 
     def __init__(
@@ -49,15 +49,33 @@ class Sync:
         self._unwanted = sorted(below - self._tables.keys())
         self._began_at = datetime.now(UTC)
         self._reports: dict[str, TableReport] = {}
-        self._strange: Counter[str] = Counter()
+        self._datasets: dict[str, Dataset] = {}
+        self._strange: set[str] = set()
         self._lost = False  # beside what the tables' reports tell
 
-    def announce(self) -> None:
-        """Declares the tables and their columns."""
+    def committed(self) -> dict[str, Mapping[str, str]]:
+        """What the plugin kept until its last sync: nothing, if it is to read a table that it did not read then."""
+        known = self._connector.context.cursors
+        kept = {name: values for name, values in known.items() if values and name not in self._known}
+        new = [
+            name for name, table in self._tables.items() if table.dataset().incremental and name not in known
+        ]
+        if kept and new:
+            self._connector.log.info(
+                "%s starts without its state: nothing is stored of %s yet", self._plugin.name, ", ".join(new)
+            )
+            return {}
+        return kept
+
+    def announce(self, *, keeps_state: bool) -> None:
+        """Declares the tables and their columns. Without a state each of them is read whole, and so replaced."""
         for name, table in self._tables.items():
             for resource in table.resources():
                 self._connector.declare_resource(resource)
-            self._ingest.dataset(table.dataset(), self._schemas[name])
+            self._datasets[name] = dataset = replace(
+                table.dataset(), incremental=keeps_state and table.dataset().incremental
+            )
+            self._ingest.dataset(dataset, self._schemas[name])
             self._reports[name] = self._connector.report.tables[name] = TableReport()
 
     def run(self, state: State, address: str | None, watch: Watch) -> None:
@@ -78,7 +96,7 @@ class Sync:
         self._take_dropped()
         if broken:
             for report in self._reports.values():
-                report.settled = False
+                report.settled = report.whole = False
             raise self._plugin.failure(broken)
         self._settle(state)
 
@@ -149,12 +167,12 @@ class Sync:
     # -- what was lost
 
     def _fail(self, name: str, text: str) -> None:
-        text = self._redact(text)
+        text = shown(self._redact(text))
         report = self._reports.get(name)
         if report is None:
             if name not in self._known:
                 self._lost = True
-                self._connector.warn(f"{name or self._plugin.name}: {text}")
+                self._say_strange(f"said of {name or 'no table'}: {text}")
             return
         report.fail(text)
         if report.errors <= MESSAGES:
@@ -181,41 +199,52 @@ class Sync:
                 self._connector.warn(f"{name}: {count} more rows were refused")
 
     def _say_strange(self, text: str) -> None:
-        """Warns of what no plugin should do, once."""
-        self._strange[text] += 1
-        if self._strange[text] == 1:
+        """Warns of what no plugin should do: of each thing once, and of some of many."""
+        text = shown(text)
+        if text not in self._strange and len(self._strange) < MESSAGES:
             self._connector.warn(f"{self._plugin.name} {text}")
+            self._strange.add(text)
+        elif text not in self._strange:
+            self._connector.report.warn(text)
 
     # -- what is kept
 
     def _settle(self, state: State) -> None:
+        """Where nothing was lost, what the plugin keeps moves on; where anything was, its incremental tables are read
+        again from where they were.
+        """
         whole = not self._lost and all(report.complete for report in self._reports.values())
+        from_start = not state.committed and bool(state.staged)
+        for name, report in self._reports.items():
+            if self._datasets[name].incremental:
+                report.settled = report.settled and whole
+                report.from_start = from_start
         for root in self._roots:
             _unsettle_below(root, self._reports)
         if whole:
-            self._connector.state[TABLE] = state.staged
-        else:
-            for name, table in self._tables.items():
-                if table.is_incremental:
-                    self._reports[name].settled = False
-        self._compare_rows()
+            self._connector.report.cursors = state.staged
+        self._doubt_empty_tables()
 
-    def _compare_rows(self) -> None:
-        """An error that a plugin swallows leaves an empty table and nothing else."""
-        before: Mapping[str, int] = self._connector.state.get("rows", {})
-        now = dict(before)
+    def _doubt_empty_tables(self) -> None:
+        """An error that a plugin swallows leaves an empty table and nothing else: what was there stays."""
+        context = self._connector.context
         for name, report in self._reports.items():
-            if not report.complete:
+            had = context.stored_rows.get(name, 0)
+            if report.rows or not had or self._datasets[name].incremental or context.accept_drop:
                 continue
-            now[name] = report.rows
-            if not report.rows and before.get(name) and not self._tables[name].is_incremental:
-                self._connector.warn(f"{name}: no rows, where the run before had {before[name]}")
-        self._connector.state["rows"] = now
+            if report.complete:
+                self._connector.warn(
+                    f"{name}: no rows, where there were {had}; they stay, unless accepted: "
+                    f"--accept-drop {context.connection}"
+                )
+                report.settled = False
 
 
 def _unsettle_below(table: Table, reports: Mapping[str, TableReport]) -> None:
     """Rows of a table that are missing are missing their children too."""
+    above = reports[table.name]
     for relation in table.relations:
-        if not reports[table.name].settled:
-            reports[relation.name].settled = False
+        report = reports[relation.name]
+        report.settled = report.settled and above.settled
+        report.whole = report.whole and above.whole
         _unsettle_below(relation, reports)

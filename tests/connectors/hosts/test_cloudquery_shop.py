@@ -15,7 +15,7 @@ from connectors.tables import JSONType, UUIDType
 from connectors.testing import Extract, run_connector
 from tests.connectors.hosts.plugins.hosting import PLUGINS, TOKEN, ids, plugin_python, sync_shop
 
-BEFORE = {"cq_state": {"cq_state": {"since": "4"}}}
+BEFORE = {"cq_state": {"since": "4"}, "counting": {}}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def mixed() -> Extract:
     patch.setenv("PYTHONPATH", "/not/for/plugins")
     try:
         login = {"login": {"pin": 4711, "users": ["someone-known"]}}
-        return sync_shop(*names, spec=login, env={"SHOP_KEY": "its-own-value"}, state=BEFORE)
+        return sync_shop(*names, spec=login, env={"SHOP_KEY": "its-own-value"}, cursors=BEFORE)
     finally:
         patch.undo()
 
@@ -99,7 +99,7 @@ def test_a_row_that_the_sdk_drops_is_an_error_of_its_table(mixed):
 
 def test_state_stays_where_it_was_when_anything_was_lost(mixed):
     assert ids(mixed, "counting") == [5, 6, 7]
-    assert mixed.state["cq_state"] == BEFORE["cq_state"]
+    assert mixed.cursors["cq_state"] == BEFORE["cq_state"]
     assert not mixed.report.tables["counting"].settled
 
 
@@ -134,25 +134,33 @@ def test_a_plugin_gets_its_own_environment_and_no_other(mixed):
 
 @pytest.mark.parametrize("checkpoints", [False, True], ids=["written", "sent"])
 def test_state_moves_with_a_complete_sync(checkpoints):
-    found = sync_shop("counting", spec={"checkpoints": checkpoints}, state=BEFORE)
+    found = sync_shop("counting", spec={"checkpoints": checkpoints}, cursors=BEFORE)
     assert found.error is None
     assert ids(found, "counting") == [5, 6, 7]
-    assert found.state["cq_state"] == {"cq_state": {"since": "7"}}
+    assert found.cursors["cq_state"] == {"since": "7"}
     assert found.report.tables["counting"].complete
-    assert found.state["rows"] == {"counting": 3}
     # An incremental table may well have nothing new.
-    again = sync_shop("counting", spec={"checkpoints": checkpoints, "rows": 0}, state=found.state)
+    again = sync_shop("counting", spec={"checkpoints": checkpoints, "rows": 0}, cursors=found.cursors)
     assert again.report.complete
-    assert again.state["cq_state"] == found.state["cq_state"]
+    assert again.cursors == found.cursors
+
+
+def test_a_table_that_was_not_read_before_is_read_from_the_start():
+    found = sync_shop("counting", cursors={"cq_state": {"since": "4"}})
+    assert ids(found, "counting") == [1, 2, 3]
+    assert found.report.tables["counting"].from_start
+    assert any(
+        "shop starts without its state: nothing is stored of counting yet" in line for line in found.log
+    )
 
 
 def test_a_plugin_that_dies_leaves_its_rows_and_says_why():
-    found = sync_shop("crashing", "counting", state=BEFORE)
+    found = sync_shop("crashing", "counting", cursors=BEFORE)
     assert isinstance(found.error, ScriptFailed)
     assert str(found.error) == "shop ended with exit code 3 before it was done (about to go with **********)"
     assert found.error.context["last_lines"][-1] == "about to go with **********"
     assert ids(found, "crashing") == [1]
-    assert found.state["cq_state"] == BEFORE["cq_state"]
+    assert found.cursors["cq_state"] == BEFORE["cq_state"]
     assert not any(report.settled for report in found.report.tables.values())
 
 

@@ -103,6 +103,13 @@ REFUSED_HERE = {
     ),
     *((kind, "dt.time(1, 2)") for kind in TYPES if "time" in kind or "date" in kind),
     ("pa.float32()", "-1.5e300"),
+    *((f"pa.float{size}()", "2**64 - 1") for size in (32, 64)),
+    *(
+        (f"pa.date{size}()", value)
+        for size in (32, 64)
+        for value in VALUES
+        if value.startswith("dt.datetime")
+    ),
 }
 TAKEN_HERE = {
     *(("json", value) for value in ("nan", "inf")),  # JSON has none: null, where the SDK's text is no JSON
@@ -269,6 +276,45 @@ def test_a_type_that_no_column_can_have_says_so():
         filler_of(pa.month_day_nano_interval())
     with pytest.raises(ConnectorError, match="cannot lie within another type"):
         filler_of(pa.list_(JSONType()))
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (pa.time64("us"), Decimal("1.25")),
+        (pa.duration("us"), Decimal("1.25")),
+        (pa.float64(), Decimal("1e400")),
+        (pa.float64(), 2**53 + 1),
+        (InetType(), (1, 2)),
+        (InetType(), b"1234"),
+        (InetType(), 5),
+        (pa.map_(pa.string(), pa.int64()), ""),
+        (pa.timestamp("us"), "Feb 3 2026 10:00"),
+        (pa.timestamp("us"), "20 Nov 95 10:00"),
+        (JSONType(), '{"a": NaN}'),
+        (JSONType(), '{"a":1}'.encode("utf-16")),
+        (UUIDType(), "\ud800"),
+        (pa.string(), "\ud800"),
+    ],
+    ids=repr,
+)
+def test_what_would_be_changed_is_refused(kind, value):
+    array, causes = filler_of(kind).array([None, value])
+    assert list(causes) == [1]
+    assert array.null_count == 2
+
+
+class Hostile:
+    def __index__(self):
+        raise OSError("no")
+
+    __float__ = __str__ = __index__
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_whatever_a_foreign_value_does_is_its_own_trouble(kind):
+    _, causes = filler_of(kind).array([None, Hostile()])
+    assert list(causes) == [1]
 
 
 def test_decimals_keep_every_digit():

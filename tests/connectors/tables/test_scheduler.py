@@ -330,9 +330,9 @@ def test_a_failing_child_holds_the_cursor_of_its_whole_tree():
 
     broken = Table("answers", ID, resolve=lambda client, record: failing(OSError("500"), 0)(client, record))
     whole = Table("answers", ID, resolve=count(1))
-    assert run(Forms(whole)).cursors == {"forms": {"forms": "2"}}
-    found = run(Forms(broken), cursors={"forms": {"forms": "0"}})
-    assert found.cursors == {"forms": {"forms": "0"}}
+    assert run(Forms(whole)).cursors == {"forms": {"forms": "2"}, "answers": {}}
+    found = run(Forms(broken), cursors={"forms": {"forms": "0"}, "answers": {}})
+    assert found.cursors == {"forms": {"forms": "0"}, "answers": {}}
     assert not found.report.tables["forms"].settled
 
 
@@ -348,8 +348,169 @@ def test_tables_of_one_name_are_an_error():
     assert str(run(*twins).error) == "several tables are named b"
 
 
-def test_a_table_without_columns_is_an_error():
-    assert str(run(Table("a", [], resolve=count(1))).error) == "the table a has no columns"
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        ([], "the table odd has no columns"),
+        (
+            [Column("x", pa.month_day_nano_interval())],
+            "odd.x: a column cannot be of type month_day_nano_interval",
+        ),
+    ],
+)
+def test_a_table_that_cannot_be_read_stops_no_sibling(columns, told):
+    found = run(Table("odd", columns, resolve=count(1)), Table("good", ID, resolve=count(2)))
+    assert ids(found, "good") == [0, 1]
+    assert found.report.warnings[0].startswith(f"odd: {told}")
+    assert not found.report.tables["odd"].settled
+    assert told in str(run(Table("odd", columns, resolve=count(1))).error)
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()], ids=repr)
+def test_what_would_end_the_process_ends_one_table(error):
+    def at_once(client, record):
+        raise error
+
+    def column(client, record, column):
+        raise error
+
+    hooked = [*ID, Column("x", pa.int64(), resolver=column)]
+    found = run(
+        Table("midway", ID, resolve=failing(error)),
+        Table("at_once", ID, resolve=at_once),
+        Table("hooked", hooked, resolve=count(2)),
+        Table("good", ID, resolve=count(2)),
+    )
+    assert ids(found, "good") == [0, 1]
+    assert ids(found, "midway") == [0, 1, 2]
+    assert found.report.tables["midway"].errors == found.report.tables["at_once"].errors == 1
+
+
+def test_a_row_or_an_error_that_cannot_even_be_told_is_its_own_trouble():
+    class Item:
+        @property
+        def id(self):
+            raise RuntimeError("no")
+
+    class Mute(Exception):
+        def __str__(self):
+            raise ValueError
+
+    def mute(client, record):
+        yield {"id": 1}
+        raise Mute
+
+    found = run(
+        Table("objects", ID, resolve=lambda client, record: [Item(), {"id": 1}]),
+        Table("mute", ID, resolve=mute),
+        Table("halves", ID, resolve=failing(ValueError("half \ud800 of it"))),
+    )
+    assert ids(found, "objects") == [1]
+    assert found.refused_rows[0].cause == "cannot be read: RuntimeError"
+    assert sorted(found.report.warnings) == [
+        "halves: ValueError: half \\ud800 of it",
+        "mute: Mute: says nothing",
+    ]
+
+
+def test_an_error_of_a_hook_that_reads_is_the_tables_and_is_read_again():
+    def details(client, record, column):
+        raise UnexpectedAnswer("GET /items/1 answered 500")
+
+    found = run(Table("items", [*ID, Column("x", pa.string(), resolver=details)], resolve=count(2)))
+    assert (found.report.tables["items"].errors, found.report.tables["items"].refused) == (2, 0)
+
+
+def test_errors_of_many_children_are_not_all_kept():
+    import gc
+
+    class Boom(Exception):
+        pass
+
+    def fail(client, record):
+        raise Boom
+
+    run(Table("items", ID, relations=[Table("children", ID, resolve=fail)], resolve=count(500)))
+    assert sum(isinstance(one, Boom) for one in gc.get_objects()) <= 1
+
+
+# -- cursors
+
+
+class Counting(TableResolver):
+    def resolve(self, client, parent_resource):
+        since = int(self.get_cursor() or 0)
+        for i in range(since + 1, 4):
+            yield {"id": i}
+            self.set_cursor(None, str(i))
+
+
+class Counted(Table):
+    def __init__(self, *relations):
+        super().__init__("items", ID, relations=relations, is_incremental=True)
+
+    @property
+    def resolver(self):
+        return Counting(self)
+
+
+def test_a_tree_with_a_table_that_was_not_read_before_is_read_from_its_start():
+    child = Table("children", [Column("id", pa.int64(), resolver=parent("id"))], resolve=count(1))
+    before = {"items": {"items": "2"}}
+    found = run(Counted(child), cursors=before)
+    assert (ids(found, "items"), found.report.tables["children"].rows) == ([1, 2, 3], 3)
+    assert found.report.tables["items"].from_start
+    assert any(
+        "items is read from its start: nothing is stored of children yet" in line for line in found.log
+    )
+    found = run(Counted(child), cursors={**before, "children": {}})
+    assert (ids(found, "items"), found.report.tables["items"].from_start) == ([3], False)
+
+
+def test_what_hangs_from_an_incremental_table_is_incremental():
+    child = Table("children", ID, resolve=count(1))
+    assert run(Counted(child)).datasets["children"].incremental
+
+
+def test_clients_without_a_name_cannot_share_a_cursor():
+    class Nameless(Counting):
+        def multiplex(self, client):
+            return ["eu", "us"]
+
+        def resolve(self, client, parent_resource):
+            yield {"id": len(client)}
+            self.set_cursor(client, "1")
+
+    class Regions(Counted):
+        @property
+        def resolver(self):
+            return Nameless(self)
+
+    found = run(Regions())
+    assert "several clients set the cursor items" in found.report.warnings[0]
+
+
+def test_a_child_needs_a_part_for_its_cursor():
+    class Child(Table):
+        def __init__(self, part):
+            super().__init__("children", ID, is_incremental=True)
+            self.part = part
+
+        @property
+        def resolver(self):
+            return ChildResolver(self)
+
+    class ChildResolver(TableResolver):
+        def resolve(self, client, record):
+            part = {"item": record.get("id")} if self.table.part else {}
+            since = int(self.get_cursor(None, **part) or 0)
+            yield {"id": since + 1}
+            self.set_cursor(None, str(since + 1), **part)
+
+    found = run(Counted(Child(False)))
+    assert "children is read for many parents" in found.report.warnings[0]
+    found = run(Counted(Child(True)))
+    assert found.cursors["items"] == {"items": "3", **{f"children|item={n}": "1" for n in (1, 2, 3)}}
 
 
 def test_a_secret_in_an_error_or_a_refused_hook_is_masked():

@@ -25,10 +25,10 @@ from connectors import (
     Table,
     TableResolver,
 )
-from connectors.config.secrets import sounds_secret
 from connectors.errors import AuthFailed, ConnectorError
 from connectors.testing import ConnectorContract, Scripted
 from connectors.testing.denial import shape_of
+from connectors.testing.leaks import sounds_secret
 
 TOKEN, NAME = "token-7781-canary", "ada-the-user"
 CREDENTIALS = {"token": TOKEN, "user": NAME}

@@ -35,9 +35,9 @@ def give(store, rows, *, name="items", keys=("id",), schema=SCHEMA, incremental=
     return writer.finish()[name]
 
 
-def after(store, stored, rows, *, settled=True, replaces=False, cursors=None, **options):
+def after(store, stored, rows, *, settled=True, whole=False, replaces=False, cursors=None, **options):
     dataset, part = give(store, rows, **options)
-    report = TableReport(rows=len(rows), settled=settled, cursors=cursors)
+    report = TableReport(rows=len(rows), settled=settled, whole=whole, cursors=cursors)
     return stored.after(dataset, part, report, replaces=replaces)
 
 
@@ -123,9 +123,9 @@ class Model:
         self.keyed = keyed
         self.settled, self.cut = [], []
 
-    def run(self, given, settled, incremental, full):
+    def run(self, given, settled, incremental, full, whole):
         if not settled:
-            self.cut += given
+            self.cut = given if whole else self.cut + given
             return
         self.settled = (self.settled if incremental and not full else []) + given
         self.cut = []
@@ -141,6 +141,7 @@ RUN = st.tuples(
     st.booleans(),
     st.booleans(),
     st.booleans(),
+    st.booleans(),
 )
 
 
@@ -149,12 +150,18 @@ RUN = st.tuples(
 def test_any_runs_in_any_order_hold_what_they_say(store, keyed, incremental, runs):
     keys = ("id",) if keyed else ()
     stored, model = StoredDataset(), Model(keyed)
-    for given_rows, settled, full, fold in runs:
-        options = {"settled": settled, "incremental": incremental, "keys": keys, "replaces": full}
+    for given_rows, settled, full, fold, whole in runs:
+        options = {
+            "settled": settled,
+            "whole": whole,
+            "incremental": incremental,
+            "keys": keys,
+            "replaces": full,
+        }
         stored = after(store, stored, rows(*given_rows), **options)
-        model.run(given_rows, settled, incremental, full)
+        model.run(given_rows, settled, incremental, full, whole)
         if fold and stored.settled:
-            stored = store.records.folded("shop", "items", stored)
+            stored = store.records.folded("shop", "items", stored, 0)
         assert StoredDataset.from_json(stored.to_json()) == stored
         parts = (*stored.settled, *stored.unsettled)
         assert (sorted(read(store, stored)) if parts else []) == model.rows()
@@ -164,7 +171,7 @@ def test_folding_changes_nothing_but_the_number_of_parts(store):
     stored = StoredDataset()
     for at in range(5):
         stored = after(store, stored, rows((at, "a"), (0, f"v{at}")), incremental=True)
-    folded = store.records.folded("shop", "items", stored)
+    folded = store.records.folded("shop", "items", stored, 4)
     assert (len(stored.settled), len(folded.settled)) == (5, 1)
     assert sorted(read(store, folded)) == sorted(read(store, stored))
     assert folded.settled[0].folder == stored.settled[0].folder
@@ -211,6 +218,65 @@ def test_every_type_is_stored_without_a_loss(store):
     found = store.records.read(stored).to_pylist()
     assert found[0] == {name: wanted for name, (_, _, wanted) in columns.items()}
     assert set(found[1].values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("before", "after_", "told"),
+    [
+        ((pa.int64(), 2**53 + 1), (pa.float64(), 1.5), [str(2**53 + 1), "1.5"]),
+        ((pa.int64(), 1), (pa.timestamp("us"), dt.datetime(2026, 1, 2)), ["1", "2026-01-02 00:00:00"]),
+        (
+            (pa.decimal128(38, 0), Decimal(10**37)),
+            (pa.decimal128(38, 10), Decimal("1.5")),
+            [str(10**37), "1.5000000000"],
+        ),
+        ((pa.int32(), 1), (pa.int64(), 2**40), [1, 2**40]),
+        ((pa.bool_(), True), (pa.list_(pa.int64()), [1, 2]), ["true", "[1, 2]"]),
+    ],
+)
+def test_a_column_whose_type_has_changed_keeps_every_value(store, before, after_, told):
+    stored = StoredDataset()
+    for at, (kind, value) in enumerate((before, after_)):
+        schema = pa.schema([("id", pa.int64()), ("v", kind)])
+        given_rows = [{"id": at, "v": value}]
+        stored = after(store, stored, given_rows, schema=schema, incremental=True)
+    for one in (stored, store.records.folded("shop", "items", stored, 1)):
+        assert store.records.read(one)["v"].to_pylist() == told
+
+
+def test_cut_runs_of_hosted_plugins_are_told_apart_by_their_rows_alone(store):
+    schema = pa.schema([("id", pa.int64()), ("_cq_sync_time", pa.int64())])
+    stored = StoredDataset()
+    for at in range(3):
+        given_rows = [{"id": 1, "_cq_sync_time": at}, {"id": 2, "_cq_sync_time": at}]
+        stored = after(store, stored, given_rows, schema=schema, settled=at == 0, keys=())
+    assert store.records.read(stored)["id"].to_pylist() == [1, 2]
+
+
+def test_a_table_that_never_had_records_is_empty(store):
+    assert store.records.read(StoredDataset()).num_rows == 0
+
+
+@pytest.mark.parametrize("name", ["", "\0", "a\nb"])
+def test_a_column_without_a_readable_name_is_refused(store, name):
+    with pytest.raises(StoreError, match="a column is named"):
+        store.records.writer("shop").dataset(Dataset("items"), pa.schema([(name, pa.int64())]))
+
+
+def test_a_table_cannot_be_named_as_the_refused_are(store):
+    with pytest.raises(StoreError, match="a table is named _refused"):
+        store.records.writer("shop").dataset(Dataset(REFUSED), SCHEMA)
+
+
+def test_refused_rows_are_bounded_in_memory(store, monkeypatch):
+    monkeypatch.setattr(records_writer, "_FLUSH_BYTES", 1 << 20)
+    writer = store.records.writer("shop")
+    most = 0
+    for at in range(20_000):
+        writer.refused(RefusedRow("items", str(at), "v", "str", "half \ud800", "x" * 200))
+        most = max(most, writer._tables[REFUSED].size)
+    assert most < 2 << 20
+    assert writer.finish()[REFUSED][1].rows == 20_000
 
 
 def test_a_column_may_be_named_as_what_the_reading_uses(store):
