@@ -458,7 +458,8 @@ def filler_of(kind: pa.DataType) -> Filler:
         if is_it(kind):
             return filler(kind)
     raise ConnectorError(
-        f"a column cannot be of type {kind}", hint="see docs/write-a-connector.md for those that it can"
+        f"a column cannot be of type {kind}",
+        hint="it can be a number, text, binary, date, time, JSONType(), UUIDType(), or a list, struct or map of them",
     )
 
 

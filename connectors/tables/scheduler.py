@@ -61,7 +61,7 @@ def sync_tables(connector: Connector, tables: Sequence[Table]) -> None:
         except HeadwaterError as error:
             for one in flatten_tables([table]):  # told by names that hold no secret
                 connector.report.tables.pop(one.name, None)
-                connector.report.tables[context.redact(one.name)] = TableReport()
+                connector.report.tables[context.redact(one.name)] = TableReport(whole=False, settled=False)
             faults[context.redact(table.name)] = error
     sync = _Sync(connector, roots, faults)
     sync.run()

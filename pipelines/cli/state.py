@@ -57,8 +57,7 @@ def show(ctx: click.Context, name: str, as_json: bool) -> int:
 def reset(ctx: click.Context, name: str, tables: tuple[str, ...]) -> int:
     """Forget where the next run of NAME goes on: of its TABLES, or of all of them and its own state.
 
-    Records that are stored stay; what is read again is merged with them by its primary key. `headwater sync --full`
-    replaces them.
+    The next run reads from the start, and replaces what was gathered.
     """
     store, _ = _stored(ctx, name)
     store.snapshots.reset(name, tables or None)
