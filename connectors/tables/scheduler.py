@@ -198,6 +198,7 @@ class _Sync:
                 "%s is read from its start: nothing is stored of %s yet", root.table.name, ", ".join(new)
             )
             stored = {}
+            root.report.started_over = True
         cursors = Cursors(stored)
         for node in root.tree():
             node.resolver.set_state_client(cursors)

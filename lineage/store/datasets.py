@@ -68,7 +68,8 @@ class StoredDataset:
         if not report.settled:
             # What was itself read to its end has all that the cut runs before it had: they went on from the same place.
             before = () if report.whole else self.unsettled
-            return replace(self, **told, unsettled=(*before, *given))
+            cursors = {} if report.started_over else self.cursors
+            return replace(self, **told, unsettled=(*before, *given), cursors=cursors)
         kept = self.settled if dataset.incremental and not (replaces or report.from_start) else ()
         cursors = self.cursors if report.cursors is None else report.cursors
         return replace(self, **told, settled=(*kept, *given), unsettled=(), cursors=cursors, rows=report.rows)

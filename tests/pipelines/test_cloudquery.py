@@ -103,6 +103,18 @@ def test_what_it_loses_is_told_and_nothing_is_skipped_for_ever(project):
     assert ids(folder, "counting") == [1, 2, 3, 4, 5, 6]
 
 
+def test_a_table_that_was_left_out_is_read_from_its_start_also_after_a_cut_run(project):
+    folder = project("counting")
+    sync(folder)
+    project("people")
+    sync(folder)
+    project("counting", "failing")
+    assert sync(folder).status == WARNING
+    project("counting")
+    sync(folder)
+    assert ids(folder, "counting") == [1, 2, 3]
+
+
 def test_one_that_dies_is_a_failed_run_and_leaves_what_was(project):
     folder = project("people")
     sync(folder)

@@ -241,6 +241,28 @@ def test_a_table_that_was_left_out_is_read_from_its_start_again(shop):
     assert shop.rows("log") == [(1, "l"), (2, "m"), (3, "n")]
 
 
+def test_a_start_over_that_fails_is_started_over_again(shop):
+    """A table below an incremental one is new, and its first reading is cut: the old cursor would leave it out."""
+    source = SOURCE.replace(
+        "        super().__init__(name, columns, is_incremental",
+        "        more |= {'relations': [Read('copies', Copy)]} if name == 'log' and BELOW else {}\n"
+        "        super().__init__(name, columns, is_incremental",
+    )
+    copy = "class Copy(TableResolver):\n    def resolve(self, client, record):\n        yield dict(record.item)\n"
+    copy += "        client.fail_at('copies')\n\n\n"
+    shop.fill()
+    (shop.folder / "shop.py").write_text(
+        "BELOW = False\n" + source.replace("class Read", copy + "class Read")
+    )
+    shop.sync()
+    (shop.folder / "shop.py").write_text("BELOW = True\n" + source.replace("class Read", copy + "class Read"))
+    shop.configure(fail=["copies"])
+    assert shop.sync().status == WARNING
+    shop.configure()
+    assert shop.sync().status == SUCCESS
+    assert shop.rows("copies") == shop.rows("log") == [(1, "l"), (2, "m")]
+
+
 def test_with_remove_missing_off_the_records_of_a_table_left_out_stay(shop):
     shop.fill()
     shop.sync()

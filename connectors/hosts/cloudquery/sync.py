@@ -51,6 +51,7 @@ class Sync:
         self._reports: dict[str, TableReport] = {}
         self._datasets: dict[str, Dataset] = {}
         self._strange: set[str] = set()
+        self._left: dict[str, Mapping[str, str]] = {}  # what it kept, and is not to go on from
         self._lost = False  # beside what the tables' reports tell
 
     def committed(self) -> dict[str, Mapping[str, str]]:
@@ -64,6 +65,7 @@ class Sync:
             self._connector.log.info(
                 "%s starts without its state: nothing is stored of %s yet", self._plugin.name, ", ".join(new)
             )
+            self._left = kept
             return {}
         return kept
 
@@ -223,6 +225,8 @@ class Sync:
             _unsettle_below(root, self._reports)
         if whole:
             self._connector.report.cursors = state.staged
+        elif self._left:
+            self._connector.report.cursors = {name: {} for name in self._left}
         self._doubt_empty_tables()
 
     def _doubt_empty_tables(self) -> None:
