@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 
 from connectors.model.dataset import TableReport, shown
 
+_counting = threading.Lock()  # resolvers of tables warn from threads
 SAMPLES = 50  # warnings and rejects kept word for word; all are counted
 
 
@@ -56,16 +58,19 @@ class ExtractReport:
         return sum(table.rows for table in tuple(self.tables.values()))
 
     def warn(self, message: str) -> None:
-        self.warning_count += 1
-        if len(self.warnings) < SAMPLES:
-            self.warnings.append(shown(message))
+        with _counting:
+            self.warning_count += 1
+            if len(self.warnings) < SAMPLES:
+                self.warnings.append(shown(message))
 
     def reject(self, location: str, cause: str) -> None:
-        self.attempted += 1
-        self.failed += 1
-        if len(self.rejects) < SAMPLES:
-            self.rejects.append(Reject(shown(location), shown(cause)))
+        with _counting:
+            self.attempted += 1
+            self.failed += 1
+            if len(self.rejects) < SAMPLES:
+                self.rejects.append(Reject(shown(location), shown(cause)))
 
     def accept(self) -> None:
-        self.attempted += 1
-        self.succeeded += 1
+        with _counting:
+            self.attempted += 1
+            self.succeeded += 1
