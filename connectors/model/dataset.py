@@ -46,7 +46,8 @@ class TableReport:
     `whole` says that it was itself read to its end. `settled` says that what the run gave may stand for good, and its
     `cursors` (None: it has none of its own) may be gone on from; otherwise they stay where they were, and it is read
     again. `from_start` says that an incremental table was read from its beginning: what is stored is replaced.
-    `started_over` says that it was although there were cursors: these are not gone on from any more.
+    `started_over` says that it was although there were cursors: these are not gone on from any more. `doubtful` says
+    that something could not be read, and it is not known of which table: nothing that is stored is removed.
     """
 
     rows: int = 0
@@ -57,6 +58,7 @@ class TableReport:
     settled: bool = True
     from_start: bool = False
     started_over: bool = False
+    doubtful: bool = False
     cursors: dict[str, str] | None = None
 
     @property

@@ -11,6 +11,7 @@ in as long as tasks wait while the processor does not have enough to do.
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
@@ -216,15 +217,19 @@ class _Sync:
             self._ready.append(root)
 
     def _settle(self, cursors: Sequence[Cursors]) -> None:
-        """What stands for good: of a table, what was read to its end for every parent; of an incremental one, and of
-        its cursors, only if the whole tree was.
+        """What stands for good: of a table, what was read to its end for every parent, without a row that was refused;
+        of an incremental one, and of its cursors, only if the whole tree was read.
         """
+        told = sum(report.errors for report in self._connector.report.tables.values())
+        doubtful = self._connector.report.warning_count > told  # the connector itself has warned
         for root, kept in zip(self._roots, cursors, strict=True):
             _settle_below(root, True)
             tree = list(root.tree())
             settled = all(node.report.whole for node in tree)
             for node in tree:
-                node.report.settled = settled if node.dataset.incremental else node.report.whole
+                node.report.doubtful = doubtful
+                sound = node.report.whole and not node.report.refused and not doubtful
+                node.report.settled = settled if node.dataset.incremental else sound
                 node.report.from_start = not kept.stored and bool(kept.all())
             root.report.cursors = kept.all()
         errors = [(root.table.name, root.errors[0]) for root in self._roots if root.errors]
@@ -309,7 +314,8 @@ class _Sync:
         self._connector.warn(message)
         if not isinstance(error, HeadwaterError):
             trace = "".join(traceback.format_exception(error))
-            self._connector.log.debug("%s", shown(self._redact(trace)))
+            level = logging.ERROR if report.errors == 1 else logging.DEBUG
+            self._connector.log.log(level, "%s", shown(self._redact(trace)))
 
     def _tell(self) -> None:
         """A line of progress in the log, now and then."""

@@ -65,12 +65,18 @@ class StoredDataset:
             "errors": report.errors,
             "complete": report.complete,
         }
+        replacing = replaces or report.from_start
+        if dataset.incremental and replacing and report.doubtful and self.settled:
+            # It may not have all: with a key it is merged, without one it lies over what there is.
+            replacing = False
+            if not dataset.keys:
+                return replace(self, **told, unsettled=(*self.unsettled, *given))
         if not report.settled:
             # What was itself read to its end has all that the cut runs before it had: they went on from the same place.
             before = () if report.whole else self.unsettled
             cursors = {} if report.started_over else self.cursors
             return replace(self, **told, unsettled=(*before, *given), cursors=cursors)
-        kept = self.settled if dataset.incremental and not (replaces or report.from_start) else ()
+        kept = self.settled if dataset.incremental and not replacing else ()
         cursors = self.cursors if report.cursors is None else report.cursors
         return replace(self, **told, settled=(*kept, *given), unsettled=(), cursors=cursors, rows=report.rows)
 

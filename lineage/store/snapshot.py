@@ -115,7 +115,7 @@ class Snapshots:
         if without := [name for name in tables or () if not stand[name].cursors]:
             raise LineageError(
                 f"{connection}/{without[0]} has no cursor of its own",
-                hint="reset the table that it hangs from, or the connection as a whole",
+                hint="`headwater state show` tells which tables have; or reset the connection as a whole",
             )
         reset = {
             name: replace(one, cursors={}) if tables is None or name in tables else one

@@ -186,7 +186,7 @@ def test_a_thousand_tables_and_ten_thousand_parents_five_deep(caplog):
             threads.append(threading.active_count())
 
     watcher = threading.Thread(target=watch)
-    watcher.start_sync(folder, folder.parent / "home")
+    watcher.start()
     try:
         found = run_connector(Large)
     finally:

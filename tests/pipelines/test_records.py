@@ -324,6 +324,24 @@ def test_a_cursor_or_a_name_with_a_secret_is_not_stored(shop):
     assert not [file for file in kept if b"canary" in file.read_bytes()]
 
 
+def test_a_partial_run_removes_no_record(shop):
+    """A row that was good and is refused now, and a page that the resolver gives up with a warning."""
+    shop.fill()
+    shop.sync()
+    shop.write("orders", (2, 5))
+    assert shop.sync().status == WARNING
+    assert sorted(shop.rows("orders")) == [(1, "a"), (2, "b")]
+    warning = "client.fail_at(self.table.name)\n        client.warn('the last page is closed')"
+    source = SOURCE.replace("client.fail_at(self.table.name)", warning).replace(
+        "where id > ?", "where id > ? and id < 2"
+    )
+    (shop.folder / "shop.py").write_text(source)
+    assert shop.sync(full=True).status == WARNING
+    assert sorted(shop.rows("orders")) == [(1, "a"), (2, "b")]
+    assert sorted(shop.rows("events")) == [(1, "x"), (2, "y")]
+    assert sorted(shop.rows("log")) == [(1, "l"), (2, "m")]
+
+
 def test_a_connection_that_takes_no_refusal_fails(shop):
     shop.fill()
     shop.write("events", (3, 5))
