@@ -23,7 +23,7 @@ _DIGITS_TO_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
 _KINDS: dict[int, tuple[type[ConnectorError], str]] = {
     401: (AuthFailed, "check the connection's credential"),
     403: (AccessDenied, "give the connection's credential the right to read this"),
-    429: (RateLimited, "lower rate_per_s, or raise max_wait_s"),
+    429: (RateLimited, "lower rate_per_s, or raise retries and max_wait_s"),
 }
 
 
