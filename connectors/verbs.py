@@ -24,10 +24,10 @@ class HttpVerbs:
     config: Any
     report: ExtractReport
 
-    @cached_property
-    def http(self) -> HttpClient:
-        """The connection's HTTP client."""
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        @cached_property
+        def http(self) -> HttpClient: ...
 
     def http_get(
         self,

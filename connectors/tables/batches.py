@@ -12,8 +12,9 @@ import pyarrow as pa
 
 from connectors.errors import ConnectorError
 from connectors.model import RefusedRow
-from connectors.tables.coercion import Filler, filler_of
+from connectors.tables.coercion import filler_of
 from connectors.tables.column import Column
+from connectors.tables.filler import Filler
 from connectors.tables.record import value_of
 from connectors.tables.table import Table
 

@@ -15,11 +15,9 @@ import ipaddress
 import json
 import math
 import operator
-import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
@@ -27,74 +25,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.errors import ConnectorError
+from connectors.tables.filler import NONE, Filler, Unfit
+from connectors.tables.times import Dates, Timestamps
 from connectors.tables.types import is_inet, is_json, is_uuid
 
-_NONE = type(None)
 _ADDRESSES = ipaddress.IPv4Address | ipaddress.IPv6Address | ipaddress.IPv4Network | ipaddress.IPv6Network
 _TRUE, _FALSE = frozenset({"true", "t", "yes", "y", "1"}), frozenset({"false", "f", "no", "n", "0"})
 _UUID_TEXT = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
-_RFC_5322 = re.compile(
-    r"(?:[A-Za-z]{3}, )?\d{1,2} [A-Za-z]{3} \d{4} \d\d:\d\d(?::\d\d)? (?:[A-Z]{1,5}|[+-]\d{4})"
-)
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-
-
-class Unfit(ValueError):
-    """A value does not fit its column's type."""
-
-
-class Filler:
-    """Fills a column of one type."""
-
-    plain: frozenset[type] = frozenset()  # Arrow takes lists of these as the coercion would
-
-    def __init__(self, kind: pa.DataType) -> None:
-        self.kind = kind
-
-    def array(self, values: Sequence[Any]) -> tuple[pa.Array, dict[int, str]]:
-        """The values as an array, with the causes of those that do not fit, by place; they are null in it."""
-        types = frozenset(map(type, values)) - {_NONE}
-        if types <= self.plain:
-            try:
-                return self.fill(values), {}
-            except Exception:  # noqa: BLE001, S110 - one of them is out of range: which, and why, is found below
-                pass
-        return self.each(values)
-
-    def each(self, values: Sequence[Any]) -> tuple[pa.Array, dict[int, str]]:
-        """As `array`, value by value."""
-        fitting: list[Any] = []
-        causes: dict[int, str] = {}
-        for place, value in enumerate(values):
-            fitting.append(self._fit(place, value, self.one, causes))
-        try:
-            return self.fill(fitting), causes
-        except Exception:  # noqa: BLE001 - whatever a foreign value does, it is that value's trouble
-            for place, value in enumerate(fitting):
-                fitting[place] = self._fit(place, value, self._alone, causes)
-            return self.fill(fitting), causes
-
-    def _fit(self, place: int, value: Any, take: Callable[[Any], Any], causes: dict[int, str]) -> Any:
-        if value is None:
-            return None
-        try:
-            return take(value)
-        except Exception as error:  # noqa: BLE001 - whatever a foreign value does, it is that value's trouble
-            causes[place] = _cause(error, self.kind)
-            return None
-
-    def _alone(self, value: Any) -> Any:
-        self.fill([value])
-        return value
-
-    def fill(self, values: Sequence[Any]) -> pa.Array:
-        """An array of values that fit."""
-        return pa.array(values, self.kind)
-
-    def one(self, value: Any) -> Any:
-        """The value as `fill` takes it. Raises Unfit, or what Python raises, when it does not fit."""
-        pa.scalar(value, self.kind)
-        return value
 
 
 class _Int(Filler):
@@ -178,107 +115,6 @@ class _Binary(Filler):
         return data
 
 
-class _Date(Filler):
-    plain = frozenset({dt.date, str})
-
-    def fill(self, values: Sequence[Any]) -> pa.Array:
-        if str in frozenset(map(type, values)):
-            return pa.array(values, pa.string()).cast(pa.date32()).cast(self.kind)
-        return pa.array(values, self.kind)
-
-    def one(self, value: Any) -> dt.date:
-        if isinstance(value, dt.datetime):
-            if value.time() != dt.time():
-                raise Unfit("it has a time of day")
-            return value.date()
-        if isinstance(value, dt.date):
-            return value
-        if isinstance(value, str):
-            return dt.datetime.strptime(value, "%Y-%m-%d").date()
-        raise Unfit("no date")
-
-
-class _Timestamp(Filler):
-    """A text without a zone, and a time without one, are in UTC."""
-
-    plain = frozenset({dt.datetime, str})
-
-    def __init__(self, kind: pa.DataType) -> None:
-        super().__init__(kind)
-        self._zoned = pa.timestamp(kind.unit, "UTC")
-        self._naive = pa.timestamp(kind.unit)
-        self._texts = [self._zoned, self._naive]  # the form that the last texts had comes first
-
-    def fill(self, values: Sequence[Any]) -> pa.Array:
-        if str not in frozenset(map(type, values)):
-            return pa.array(values, self.kind)
-        texts = pa.array(values, pa.string())
-        try:
-            return self._placed(texts.cast(self._texts[0]))
-        except pa.ArrowInvalid:
-            self._texts.reverse()
-            return self._placed(texts.cast(self._texts[0]))
-
-    def one(self, value: Any) -> Any:
-        if isinstance(value, str):
-            value = self._read(value)
-        elif isinstance(value, dt.date) and not isinstance(value, dt.datetime):
-            value = dt.datetime(value.year, value.month, value.day)
-        elif not isinstance(value, dt.datetime):
-            raise Unfit("no time")
-        if isinstance(value, dt.datetime):
-            # Of a subclass with finer units (pandas has one) these are what the column keeps as well.
-            nanoseconds = int(getattr(value, "nanosecond", 0) or 0)
-            aware = value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value
-            past = dt.datetime(*aware.timetuple()[:6], aware.microsecond, aware.tzinfo) - _EPOCH
-            value = ((past.days * 86400 + past.seconds) * 10**6 + past.microseconds) * 1000 + nanoseconds
-        return self._counted(value)
-
-    def each(self, values: Sequence[Any]) -> tuple[pa.Array, dict[int, str]]:
-        counts, causes = _Counts(self).each(values)
-        return counts.cast(self.kind), causes
-
-    def _placed(self, read: pa.Array) -> pa.Array:
-        return read.cast(self._zoned).cast(self.kind) if self.kind.tz else read.cast(self._naive)
-
-    def _read(self, text: str) -> Any:
-        """A time, or nanoseconds since the epoch where Arrow has read finer than a time can be."""
-        if self.kind.unit == "ns":
-            for form in (pa.timestamp("ns", "UTC"), pa.timestamp("ns")):
-                try:
-                    return pa.array([text]).cast(form).cast(pa.int64())[0].as_py()
-                except pa.ArrowInvalid:
-                    continue
-        try:
-            return dt.datetime.fromisoformat(text.strip())
-        except ValueError:
-            pass
-        try:
-            return dt.datetime.strptime(text, "%Y-%m-%d")  # 2026-1-2
-        except ValueError:
-            pass
-        if not _RFC_5322.fullmatch(text):
-            raise Unfit("no time in ISO 8601 nor RFC 5322 form")
-        return parsedate_to_datetime(text)
-
-    def _counted(self, nanoseconds: int) -> int:
-        count = nanoseconds // {"s": 10**9, "ms": 10**6, "us": 1000, "ns": 1}[self.kind.unit]
-        if not -(2**63) <= count < 2**63:
-            raise Unfit("out of range")
-        return count
-
-
-class _Counts(Filler):
-    """Times as whole numbers of their column's unit."""
-
-    def __init__(self, times: _Timestamp) -> None:
-        super().__init__(times.kind)
-        self.one = times.one  # type: ignore[method-assign]
-
-    def fill(self, values: Sequence[Any]) -> pa.Array:
-        return pa.array(values, pa.int64())
-
-
 class _Extension(Filler):
     """A type of which Arrow takes the storage's values."""
 
@@ -290,7 +126,7 @@ class _Uuid(_Extension):
     plain = frozenset({str})
 
     def array(self, values: Sequence[Any]) -> tuple[pa.Array, dict[int, str]]:
-        types = frozenset(map(type, values)) - {_NONE}
+        types = frozenset(map(type, values)) - {NONE}
         if types == self.plain:
             try:
                 texts = pa.array(values, pa.string())
@@ -439,8 +275,8 @@ _FILLERS: list[tuple[Callable[[pa.DataType], bool], type[Filler]]] = [
     (pa.types.is_binary, _Binary),
     (pa.types.is_large_binary, _Binary),
     (pa.types.is_fixed_size_binary, _Binary),
-    (pa.types.is_date, _Date),
-    (pa.types.is_timestamp, _Timestamp),
+    (pa.types.is_date, Dates),
+    (pa.types.is_timestamp, Timestamps),
     (pa.types.is_decimal, _Decimal),
     (pa.types.is_map, _Map),
     (pa.types.is_struct, _Struct),
@@ -461,10 +297,3 @@ def filler_of(kind: pa.DataType) -> Filler:
         f"a column cannot be of type {kind}",
         hint="it can be a number, text, binary, date, time, JSONType(), UUIDType(), or a list, struct or map of them",
     )
-
-
-def _cause(error: Exception, kind: pa.DataType) -> str:
-    """Why a value does not fit, without the value."""
-    if isinstance(error, Unfit):
-        return f"does not fit {kind}: {error}"
-    return f"does not fit {kind}"

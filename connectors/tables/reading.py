@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from connectors.errors import ConnectorError
+from connectors.tables.faults import as_error
 
 
 class Loop:
@@ -85,15 +86,6 @@ class Rows:
         except BaseException as error:  # noqa: BLE001 - a resolver's trouble is its table's, recorded
             return rows, True, as_error(error)
         return rows, len(rows) < most, None
-
-
-def as_error(error: BaseException) -> Exception:
-    """What wanted to end a thread, or the process, as the trouble of one table."""
-    if isinstance(error, Exception):
-        return error
-    if isinstance(error, SystemExit):
-        return ConnectorError(f"the resolver called sys.exit({error.code!r})")
-    return ConnectorError(f"the resolver raised {type(error).__name__}")
 
 
 async def _take(given: AsyncIterator[Any], rows: list[Any], most: int) -> None:

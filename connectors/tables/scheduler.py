@@ -15,19 +15,19 @@ import logging
 import queue
 import threading
 import time
-import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from connectors.errors import ConnectorError, HeadwaterError
+from connectors.errors import HeadwaterError
 from connectors.model import RefusedRow, TableReport
-from connectors.model.dataset import MESSAGES, shown
-from connectors.tables.batches import Batches, Built, as_json, row_key
+from connectors.model.dataset import MESSAGES
+from connectors.tables.batches import Built, as_json, row_key
 from connectors.tables.cursors import Cursors
-from connectors.tables.reading import Loop, Rows, as_error
+from connectors.tables.faults import as_error, as_one, described, trace_of
+from connectors.tables.node import Node, announce, refuse_twins
+from connectors.tables.reading import Loop, Rows
 from connectors.tables.record import Record
-from connectors.tables.resolver import TableResolver
 from connectors.tables.table import Table, flatten_tables, select_tables
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ _OUT = 4  # batches that may wait to be stored
 _TELL_S = 10.0
 _LOOK_S = 0.01
 _BUSY = 0.5  # of a core: below that, threads wait for answers more than they work
-_HOOKS = ("pre_resource_resolve", "resolve_column", "post_resource_resolve")
 
 Given = Callable[[], None]
 
@@ -53,12 +52,12 @@ def sync_tables(connector: Connector, tables: Sequence[Table]) -> None:
     """
     context = connector.context
     chosen = select_tables(tables, context.tables, context.skip_tables, context.skip_dependent_tables)
-    _refuse_twins(chosen)
+    refuse_twins(chosen)
     roots = []
     faults: dict[str, Exception] = {}
     for table in chosen:
         try:
-            roots.append(_announced(connector, table))
+            roots.append(announce(connector, table))
         except HeadwaterError as error:
             for one in flatten_tables([table]):  # told by names that hold no secret
                 connector.report.tables.pop(one.name, None)
@@ -68,80 +67,10 @@ def sync_tables(connector: Connector, tables: Sequence[Table]) -> None:
     sync.run()
 
 
-def _announced(connector: Connector, root: Table) -> _Node:
-    """The node of a table, declared and announced with all that hangs from it. Raises HeadwaterError for one that
-    cannot be read or stored.
-    """
-    tables = flatten_tables([root])
-    for table in tables:
-        for resource in table.resources():
-            connector.declare_resource(resource)
-    node = _node(root.resolver, root)
-    for one in node.tree():
-        if not one.table.columns:
-            raise ConnectorError(f"the table {one.table.name} has no columns")
-        connector.report.tables[one.table.name] = one.report
-        connector.context.ingest.dataset(one.dataset, one.batches.schema)
-    return node
-
-
-class _Node:
-    """A table in one sync: what reads it, its rows under way, its tasks that wait."""
-
-    def __init__(self, table: Table, resolver: TableResolver, children: list[_Node]) -> None:
-        self.table = table
-        self.resolver = resolver
-        self.children = children
-        self.dataset = table.dataset()
-        self.batches = Batches(table)
-        self.report = TableReport()
-        self.waiting: deque[tuple[Any, Record | None]] = deque()
-        self.running = 0
-        self.errors: list[Exception] = []
-        kind = type(resolver)
-        hooked = any(getattr(kind, hook) is not getattr(TableResolver, hook) for hook in _HOOKS)
-        self.by_row = hooked or any(column.resolver for column in table.columns)
-
-    @property
-    def free(self) -> bool:
-        return self.table.concurrency is None or self.running < self.table.concurrency
-
-    def tree(self) -> Iterator[_Node]:
-        """It and all that hang from it."""
-        yield self
-        for child in self.children:
-            yield from child.tree()
-
-
-def _node(resolver: TableResolver, table: Table) -> _Node:
-    """A table's node, with those of the relations that were chosen."""
-    kept = {relation.name: relation for relation in table.relations}
-    below = [child for child in resolver.child_resolvers if child.table.name in kept]
-    return _Node(table, resolver, [_node(child, kept[child.table.name]) for child in below])
-
-
-def _refuse_twins(tables: Sequence[Table]) -> None:
-    def names(some: Sequence[Table]) -> Iterator[str]:
-        for table in some:
-            yield table.name
-            yield from names(table.relations)
-
-    if len(flatten_tables(tables)) != len(every := list(names(tables))):
-        twice = sorted({name for name in every if every.count(name) > 1})
-        raise ConnectorError(f"several tables are named {', '.join(twice)}")
-
-
-def _settle_below(node: _Node, whole: bool) -> None:
-    """A table was read to its end if those that it hangs from were, too."""
-    node.report.whole = whole and node.report.whole
-    for child in node.children:
-        _settle_below(child, node.report.whole)
-
-
 class _Sync:
     """One run over a connector's tables. Workers read; the thread that calls `run` gives records on."""
 
-    def __init__(self, connector: Connector, roots: list[_Node], faults: Mapping[str, Exception]) -> None:
+    def __init__(self, connector: Connector, roots: list[Node], faults: Mapping[str, Exception]) -> None:
         self._connector = connector
         self._ingest = connector.context.ingest
         self._redact = connector.context.redact
@@ -151,7 +80,7 @@ class _Sync:
         self._threads = connector.context.concurrency or connector.concurrency
         self._out: queue.Queue[Given | None] = queue.Queue(_OUT)
         self._change = threading.Condition()
-        self._ready: deque[_Node] = deque()  # nodes with tasks that wait
+        self._ready: deque[Node] = deque()  # nodes with tasks that wait
         self._waiting = 0  # tasks of children that wait
         self._open = 0  # tasks that wait or run
         self._running = 0  # tasks that workers run
@@ -181,15 +110,14 @@ class _Sync:
             if to_do:
                 self._give_on()
             for node in self.nodes:
-                if rest := node.batches.cut(rest=True):
-                    self._give(node, node.batches.build(*rest))
+                self._give_rest(node)
         finally:
             self._end(workers)
         self._settle(cursors)
 
     # -- before and after
 
-    def _open_cursors(self, root: _Node) -> Cursors:
+    def _open_cursors(self, root: Node) -> Cursors:
         """Where a tree's last run left off; nowhere, if one of its tables was not read by it."""
         known = self._connector.context.cursors
         stored = known.get(root.table.name, {})
@@ -205,7 +133,7 @@ class _Sync:
             node.resolver.set_state_client(cursors)
         return cursors
 
-    def _begin(self, root: _Node, client: Any) -> None:
+    def _begin(self, root: Node, client: Any) -> None:
         try:
             clients = list(root.resolver.multiplex(client))
         except Exception as error:  # noqa: BLE001 - a table's trouble is recorded
@@ -223,7 +151,7 @@ class _Sync:
         told = sum(report.errors for report in self._connector.report.tables.values())
         doubtful = self._connector.report.warning_count > told  # the connector itself has warned
         for root, kept in zip(self._roots, cursors, strict=True):
-            _settle_below(root, True)
+            root.settle_below(True)
             tree = list(root.tree())
             settled = all(node.report.whole for node in tree)
             for node in tree:
@@ -239,7 +167,7 @@ class _Sync:
             and len(failed) == len(self._roots) + len(self._faults)
             and not any(node.report.rows for node in self.nodes)
         ):
-            raise _as_one(*failed[0])
+            raise as_one(*failed[0])
 
     def _end(self, workers: Sequence[threading.Thread]) -> None:
         self._stop.set()
@@ -270,6 +198,15 @@ class _Sync:
             self._let_in()
             self._tell()
 
+    def _give_rest(self, node: Node) -> None:
+        if rest := node.batches.cut(rest=True):
+            try:
+                built = node.batches.build(*rest)
+            except Exception as error:  # noqa: BLE001 - a table's trouble is recorded, and stops no other
+                self._fail(node, error)
+            else:
+                self._give(node, built)
+
     def _let_in(self) -> None:
         """Lets more tasks run at once where those that run mostly wait."""
         if self._allowed >= self._threads:
@@ -284,7 +221,7 @@ class _Sync:
                     self._allowed = min(self._threads, self._allowed * 2)
                     self._change.notify_all()
 
-    def _give(self, node: _Node, built: Built) -> None:
+    def _give(self, node: Node, built: Built) -> None:
         name = node.table.name
         for batch in built.batches:
             self._ingest.records(name, batch)
@@ -293,19 +230,19 @@ class _Sync:
             self._refuse(node, row)
         node.report.refused += built.refused_rows
 
-    def _refuse(self, node: _Node, row: RefusedRow) -> None:
+    def _refuse(self, node: Node, row: RefusedRow) -> None:
         self._ingest.refused(row)
         place = f"{node.table.name} {row.key}" + (f" {row.column}" if row.column else "")
         self._connector.reject(place, f"{row.value_type}: {row.cause}")
 
-    def _fail(self, node: _Node, error: Exception) -> None:
+    def _fail(self, node: Node, error: Exception) -> None:
         """Records what a read of a table failed with."""
         if not node.errors:  # an error keeps all that it has seen: one of them will do
             node.errors.append(error)
         self._tell_fault(node.table.name, node.report, error)
 
     def _tell_fault(self, name: str, report: TableReport, error: Exception) -> None:
-        text = self._redact(_described(error))
+        text = self._redact(described(error))
         report.fail(text)
         message = f"{name}: {text}"
         if report.errors > MESSAGES:
@@ -313,9 +250,8 @@ class _Sync:
             return
         self._connector.warn(message)
         if not isinstance(error, HeadwaterError):
-            trace = "".join(traceback.format_exception(error))
             level = logging.ERROR if report.errors == 1 else logging.DEBUG
-            self._connector.log.log(level, "%s", shown(self._redact(trace)))
+            self._connector.log.log(level, "%s", self._redact(trace_of(error)))
 
     def _tell(self) -> None:
         """A line of progress in the log, now and then."""
@@ -352,7 +288,7 @@ class _Sync:
                 if last:
                     self._put(None)
 
-    def _next(self) -> tuple[_Node, Any, Record | None] | None:
+    def _next(self) -> tuple[Node, Any, Record | None] | None:
         """The next task: tables take turns. None when there is nothing left to do."""
         with self._change:
             while not self._stop.is_set() and self._open:
@@ -371,12 +307,12 @@ class _Sync:
                 self._change.wait()
             return None
 
-    def _ended(self, node: _Node) -> None:
+    def _ended(self, node: Node) -> None:
         node.running -= 1
         if node.table.concurrency is not None:
             self._change.notify_all()
 
-    def _read(self, node: _Node, client: Any, parent: Record | None) -> None:
+    def _read(self, node: Node, client: Any, parent: Record | None) -> None:
         try:
             rows = Rows(node.resolver.resolve(client, parent), self._loop, node.table.name)
             ended = False
@@ -389,7 +325,7 @@ class _Sync:
         except BaseException as error:  # noqa: BLE001 - a table's trouble is recorded, and stops no other
             self._put(self._failure(node, as_error(error)))
 
-    def _take(self, node: _Node, client: Any, parent: Record | None, rows: list[Any]) -> None:
+    def _take(self, node: Node, client: Any, parent: Record | None, rows: list[Any]) -> None:
         records: list[Record] = []
         if node.by_row or node.children:
             records = [Record(node.table, parent, item) for item in rows]
@@ -401,14 +337,14 @@ class _Sync:
             for child in node.children:
                 self._spawn(child, client, record)
 
-    def _build(self, node: _Node) -> None:
+    def _build(self, node: Node) -> None:
         """Builds a batch; one at a time, so that not every thread holds the rows of one."""
         with self._building:
             if whole := node.batches.cut():
                 built = node.batches.build(*whole)
                 self._put(lambda: self._give(node, built))
 
-    def _resolved(self, node: _Node, client: Any, records: Sequence[Record]) -> list[Any]:
+    def _resolved(self, node: Node, client: Any, records: Sequence[Record]) -> list[Any]:
         """The rows as their resolvers and hooks make them; one that fails is refused."""
         resolver, columns, rows = node.resolver, node.table.columns, []
         for record in records:
@@ -432,17 +368,17 @@ class _Sync:
             rows.append(record.values())
         return rows
 
-    def _failure(self, node: _Node, error: Exception) -> Given:
+    def _failure(self, node: Node, error: Exception) -> Given:
         return lambda: self._fail(node, error)
 
-    def _refusal(self, node: _Node, record: Record, column: str, error: Exception) -> Given:
+    def _refusal(self, node: Node, record: Record, column: str, error: Exception) -> Given:
         item = record.item if hasattr(record.item, "get") else {}
         row = RefusedRow(
             node.table.name,
             row_key(node.table, item, -1) if node.table.primary_keys else "",
             column,
             type(error).__name__,
-            self._redact(_described(error)),
+            self._redact(described(error)),
             as_json(record.item),
         )
 
@@ -452,7 +388,7 @@ class _Sync:
 
         return give
 
-    def _spawn(self, child: _Node, client: Any, record: Record) -> None:
+    def _spawn(self, child: Node, client: Any, record: Record) -> None:
         """Has a child table read for a record: later by any worker, or here and now where too many wait."""
         with self._change:
             if self._waiting < _WAITING:
@@ -477,20 +413,3 @@ class _Sync:
                 return
             except queue.Full:
                 continue
-
-
-def _described(error: BaseException) -> str:
-    try:
-        text = shown(" ".join(str(error).split()))
-    except Exception:  # noqa: BLE001 - an error of others may not even tell itself
-        text = "says nothing"
-    return text if isinstance(error, HeadwaterError) else f"{type(error).__name__}: {text}"
-
-
-def _as_one(table: str, error: Exception) -> HeadwaterError:
-    """The error of a run in which no table could be read."""
-    if isinstance(error, HeadwaterError):
-        return type(error)(
-            f"{table}: {error.message}", hint=error.hint, retryable=error.retryable, **error.context
-        )
-    return ConnectorError(f"{table}: {_described(error)}")
