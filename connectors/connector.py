@@ -17,6 +17,7 @@ from connectors.model import (
     CheckResult,
     Dataset,
     DeclaredLineage,
+    ExternalRun,
     ExtractReport,
     RefusedRow,
     Resource,
@@ -44,6 +45,7 @@ class Ingest(Protocol):
     def resource(self, resource: Resource) -> None: ...
     def declaration(self, declaration: DeclaredLineage) -> object: ...
     def statement(self, statement: Statement) -> None: ...
+    def run(self, run: ExternalRun) -> None: ...
     def dataset(self, dataset: Dataset, schema: pa.Schema) -> None: ...
     def records(self, table: str, batch: pa.RecordBatch) -> None: ...
     def refused(self, row: RefusedRow) -> None: ...
@@ -94,6 +96,10 @@ class Connector(HttpVerbs):
     kinds: ClassVar[frozenset[str]] = frozenset()
     dialect: ClassVar[str | None] = None
     windowed: ClassVar[bool] = False
+    # It reads files of the project alone: `headwater lineage diff` reads it anew in another checkout.
+    reads_files: ClassVar[bool] = False
+    # Where its lineage comes from, as edges say it: "declared" or "openlineage".
+    origin: ClassVar[str] = "declared"
     # How its SQL is stored where the connection does not say: "full", "masked" (without literals) or "none".
     store_sql: ClassVar[str] = "full"
     # Which origins may be asked where the connection names none: None leaves it to the connector.
@@ -137,6 +143,10 @@ class Connector(HttpVerbs):
     def fingerprint(self) -> str | None:
         """Cheap text that changes when the source does; None when there is none."""
         return None
+
+    def addresses(self) -> Iterable[str]:
+        """The names that other systems have for this one, such as postgres://host:5432/shop; without any secret."""
+        return ()
 
     def start(self) -> None:
         """Runs the extract, then reads the tables. Raises ConnectorError for an extract that yields or awaits: it
@@ -201,6 +211,11 @@ class Connector(HttpVerbs):
         """Adds SQL that ran or stands in a script."""
         if valid := self._valid(Statement, statement):
             self.context.ingest.statement(valid)
+
+    def declare_run(self, run: ExternalRun) -> None:
+        """Adds a run of another system."""
+        if valid := self._valid(ExternalRun, run):
+            self.context.ingest.run(valid)
 
     def warn(self, message: str) -> None:
         """Says that something could not be read. The run is then partial: it adds and updates, and removes nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 import traceback
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from connectors.registry import exit_text
 from lineage.store import REFUSED, RecordsWriter, SnapshotHeader, SnapshotWriter, Store, StoredDataset
 from lineage.store.datasets import Part
 from lineage.store.records import FOLD_PARTS
-from pipelines.ingest import RunIngest
+from pipelines.ingest import GivenTable, RunIngest
 from pipelines.project import Project, ResolvedConnection, open_connector, resolve_connection
 from pipelines.project.model import ConnectionModel
 from pipelines.redaction import RedactedIngest, output_redacted
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 GRACE = timedelta(hours=1)  # a run created this long after its partition ended still counts for it
+_PASSWORD = re.compile(r"//[^/]*:[^@]*@")  # of a URL
 SUCCESS, WARNING, FAILED = "SUCCESS", "WARNING", "FAILED"
 
 
@@ -51,7 +53,8 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one connection and partition. `seconds` were spent inside the connector."""
+    """What became of one connection and partition. `seconds` were spent inside the connector; `given` are the tables
+    of which it gave records."""
 
     connection: str
     partition: str
@@ -63,6 +66,7 @@ class Outcome:
     header: SnapshotHeader | None = None
     written: bool = False
     report: ExtractReport = field(default_factory=ExtractReport)
+    given: Mapping[str, GivenTable] = field(default_factory=dict)
 
 
 class Listener(Protocol):
@@ -108,6 +112,8 @@ class _Extraction:
         self._log = log
         self._redact = Redactor()
         self._seconds = 0.0
+        self._given: Mapping[str, GivenTable] = {}
+        self._addresses: list[str] = []
         self.report = ExtractReport()
 
     def outcome(self) -> Outcome:
@@ -133,6 +139,7 @@ class _Extraction:
             header=header,
             written=written,
             report=self.report,
+            given=self._given,
         )
 
     def _run_and_store(self, started_at: datetime) -> tuple[SnapshotHeader, bool]:
@@ -160,7 +167,9 @@ class _Extraction:
             cursors = {name: stored.cursors for name, stored in stand.items()}
         records = self._store.records.writer(self._name)
         rows = {name: stored.rows for name, stored in began_from.items()}
-        self._read(resolved, RunIngest(writer, records), state, cursors, rows)
+        ingest = RunIngest(writer, records)
+        self._given = ingest.given
+        self._read(resolved, ingest, state, cursors, rows)
         self._refuse_secret_cursors(resolved.certain)
         if self.report.failed and model.on_error == "fail":
             first = self.report.rejects[0]
@@ -281,10 +290,18 @@ class _Extraction:
                 begun = time.perf_counter()
                 with closing(connector):
                     connector.start()
+                    self._addresses = [one for one in connector.addresses() if self._is_public(one, resolved)]
         finally:
             self._seconds = time.perf_counter() - begun
             self._redact.add(*resolved.redact.known)
             self._log.removeFilter(quiet)
+
+    def _is_public(self, address: str, resolved: ResolvedConnection) -> bool:
+        """Whether an address is stored: none that holds a password, or anything else that is secret."""
+        public = resolved.certain(address) == address and not _PASSWORD.search(address)
+        if not public:
+            self._log.warning("%s: an address that it gives holds a secret; it is not stored", self._name)
+        return public
 
     def _header(
         self, resolved: ResolvedConnection, dialect: str | None, state: dict[str, Any], started_at: datetime
@@ -302,6 +319,8 @@ class _Extraction:
             instance=self._model.instance or self._name,
             platform=resolved.cls.platform,
             dialect=dialect,
+            origin=resolved.cls.origin,
+            addresses=self._addresses,
             attempted=report.attempted,
             failed=report.failed,
             warnings=report.warnings,

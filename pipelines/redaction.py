@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from pydantic import BaseModel
 
-from connectors import Dataset, DeclaredLineage, Ingest, RefusedRow, Resource, Statement
+from connectors import Dataset, DeclaredLineage, ExternalRun, Ingest, RefusedRow, Resource, Statement
 from connectors.config.secrets import RedactingFilter, Redactor
 from connectors.errors import ConnectorError
 
@@ -184,6 +184,9 @@ class RedactedIngest:
 
     def statement(self, statement: Statement) -> None:
         self._ingest.statement(self._clean(statement))
+
+    def run(self, run: ExternalRun) -> None:
+        self._ingest.run(self._clean(run))
 
     def dataset(self, dataset: Dataset, schema: pa.Schema) -> None:
         """Raises ConnectorError for a name that holds a secret: masked it would be another."""

@@ -16,6 +16,7 @@ from pipelines.extract import FAILED, Listener, Outcome, listeners
 from pipelines.home import dagster_home
 from pipelines.keys import AssetKeys
 from pipelines.loading import build_definitions
+from pipelines.openlineage import close_emitters
 from pipelines.project import Project
 
 # Dagster's console log would drown the summary; the run's own log has everything.
@@ -95,6 +96,7 @@ def run_sync(
     finally:
         for one in added:
             listeners.remove(one)
+        close_emitters()
     graph = (
         open_store(project.storage, project.storage_options).graphs.newest(partitions[-1]) if built else None
     )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 
 from connectors.errors import Unreachable
+from connectors.model import Window
+
+_CLOCKS_APART = timedelta(hours=1)  # of the machine that wrote a file and the one where it happened
 
 
 def checked_glob(glob: str) -> str:
@@ -31,6 +36,32 @@ def find_files(root: Path, glob: str, warn: Callable[[str], None]) -> list[Path]
     for _ in os.walk(root, onerror=lambda error: warn(f"{error.filename}: {error.strerror}")):
         pass
     return sorted(p for p in root.glob(glob) if p.is_file() and not _hidden(p.relative_to(root)))
+
+
+def modified_at(file: Path) -> datetime:
+    """When a file was last written to. Raises Unreachable, for one that was taken away meanwhile too."""
+    try:
+        return datetime.fromtimestamp(file.stat().st_mtime, UTC)
+    except OSError as error:
+        raise Unreachable(f"{file} cannot be read: {error.strerror}") from None
+
+
+def may_hold(file: Path, window: Window) -> bool:
+    """Whether a file was modified late enough to tell of a window: nothing is written before it happens."""
+    return modified_at(file) + _CLOCKS_APART >= window.start
+
+
+def files_state(root: Path, files: Iterable[Path]) -> str:
+    """Text that changes when one of the files is written to, added or taken away. By size and time: they are long."""
+    digest = hashlib.blake2b(digest_size=16)
+    for file in files:
+        try:
+            status = file.stat()
+            state = f"{status.st_size}-{status.st_mtime_ns}"
+        except OSError as error:  # taken away meanwhile, say
+            state = f"unreadable-{error.errno}"
+        digest.update(f"{location(root, file)}\0{state}\0".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
 
 
 def location(root: Path, file: Path) -> str:

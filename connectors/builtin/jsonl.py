@@ -27,6 +27,7 @@ class Jsonl(Connector):
 
     platform = "jsonl"
     kinds = frozenset({"json"})
+    reads_files = True
 
     class Config(ConnectorConfig):
         """Files of one JSON object a line; a name that ends in .gz is read as gzip."""

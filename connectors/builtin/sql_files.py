@@ -21,6 +21,7 @@ class SqlFiles(Connector):
 
     platform = "sql_files"
     kinds = frozenset({"sql"})
+    reads_files = True
 
     class Config(ConnectorConfig):
         """A folder of SQL scripts, or one script."""

@@ -1,6 +1,7 @@
 """What crosses the borders of the packages: plain data, no behaviour of a system."""
 
 from connectors.model.dataset import Dataset, RefusedRow, TableReport
+from connectors.model.external_run import ExternalRun
 from connectors.model.reference import (
     DeclaredLineage,
     ExternalColumn,
@@ -19,6 +20,7 @@ __all__ = [
     "Dataset",
     "DeclaredLineage",
     "ExternalColumn",
+    "ExternalRun",
     "ExternalTable",
     "ExtractReport",
     "InternalResource",

@@ -1,6 +1,6 @@
 """How a declaration names one end, and the declarations themselves.
 
-The names, fields and JSON of the Secoda SDK; `TablesFromSQLQuery` has three optional fields more.
+The names, fields and JSON of the Secoda SDK; `TablesFromSQLQuery` and `DeclaredLineage` have optional fields more.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+Clause = Literal["where", "join", "group_by", "having", "order_by", "window", "qualify", "case"]
 
 
 class Declared(BaseModel):
@@ -65,10 +67,19 @@ LineageID = Annotated[
 
 
 class DeclaredLineage(Declared):
-    """Data flows from the first to the second."""
+    """Data flows from the first to the second.
+
+    `indirect` says that the first decides which rows the second has, or in what order, and is in none of its
+    values; `clauses` says by what. `expression` is how the second is made of the first; `location` is a job's name or
+    file:line.
+    """
 
     from_identifier: LineageID
     to_identifier: LineageID
+    kind: Literal["direct", "indirect"] = "direct"
+    clauses: list[Clause] = Field(default_factory=list)
+    expression: str | None = None
+    location: str | None = None
 
 
 class Statement(Declared):

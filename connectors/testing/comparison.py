@@ -18,6 +18,7 @@ def content(found: Extract) -> dict[str, list[str]]:
         "resources": [repr(one) for one in found.resources],
         "declarations": [repr(one) for one in found.declarations],
         "statements": [repr(one) for one in found.statements],
+        "runs": [repr(one) for one in found.runs],
     } | {f"rows of {name}": [repr(row) for row in found.rows(name)] for name in found.datasets}
 
 

@@ -131,7 +131,13 @@ class ConnectorContract:
         something.
         """
         found = self._good()
-        given = [found.resources, found.declarations, found.statements, *map(found.rows, found.datasets)]
+        given = [
+            found.resources,
+            found.declarations,
+            found.statements,
+            found.runs,
+            *map(found.rows, found.datasets),
+        ]
         assert any(given), "the extract gives nothing: let what it reads in the test have something in it"
 
     def test_without_access_an_extract_is_never_whole(self) -> None:
@@ -144,7 +150,7 @@ class ConnectorContract:
             assert not whole, "without access an extract looks whole: let the error through, or warn"
 
     def test_two_extracts_give_the_same(self) -> None:
-        """Nothing changed, so nothing differs: resources, declarations, statements and rows, in any order."""
+        """Nothing changed, so nothing differs: resources, declarations, statements, runs and rows, in any order."""
         first, second = self._good(), self._good()
         for what, texts in content(first).items():
             assert_same(what, texts, content(second).get(what, []))

@@ -20,6 +20,7 @@ from connectors.model import (
     CheckResult,
     Dataset,
     DeclaredLineage,
+    ExternalRun,
     ExtractReport,
     RefusedRow,
     Resource,
@@ -44,6 +45,7 @@ class Extract:
     resources: list[Resource] = field(default_factory=list)
     declarations: list[DeclaredLineage] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
+    runs: list[ExternalRun] = field(default_factory=list)
     report: ExtractReport = field(default_factory=ExtractReport)
     log: list[str] = field(default_factory=list)
     state: dict[str, Any] = field(default_factory=dict)
@@ -73,6 +75,9 @@ class Extract:
 
     def statement(self, statement: Statement) -> None:
         self.statements.append(statement)
+
+    def run(self, run: ExternalRun) -> None:
+        self.runs.append(run)
 
     def dataset(self, dataset: Dataset, schema: pa.Schema) -> None:
         self.datasets[dataset.name] = dataset

@@ -8,10 +8,16 @@ import duckdb
 
 from lineage.graph.unresolved import Unresolved
 from lineage.resolve import PARTS
+from lineage.store.snapshot import BY_HAND
 
+# An edge for one reason, before those of the same ends are merged.
 RAW_EDGE = (
-    "from_id VARCHAR, to_id VARCHAR, indirect BOOLEAN, clause VARCHAR, expression VARCHAR, source INTEGER, "
-    "origin VARCHAR, declaration VARCHAR, query VARCHAR, location VARCHAR, matched_by VARCHAR"
+    "from_num INTEGER, to_num INTEGER, indirect BOOLEAN, clause VARCHAR, expression VARCHAR, reason INTEGER, "
+    "matched_by VARCHAR"
+)
+# Where lineage was said: a declaration or a statement.
+REASON = (
+    "reason INTEGER, source INTEGER, origin VARCHAR, declaration VARCHAR, query VARCHAR, location VARCHAR"
 )
 _COLUMN, _TABLE, _INTERNAL, _QUERY = (
     "external_column",
@@ -19,109 +25,131 @@ _COLUMN, _TABLE, _INTERNAL, _QUERY = (
     "internal_resource",
     "tables_from_query",
 )
+# Allowed: internal with internal, table or column; table with table; column with column; query to internal.
+_UNSUPPORTED = f"""NOT (
+    (from_ref.type = '{_INTERNAL}' AND to_ref.type <> '{_QUERY}') OR (to_ref.type = '{_INTERNAL}')
+    OR (from_ref.type = to_ref.type AND from_ref.type IN ('{_TABLE}', '{_COLUMN}')))"""
 
 
 def collect_references(db: duckdb.DuckDBPyConnection) -> None:
-    """Makes `link` (a declaration in a source), `link_end` (its two ends) and fills `reference` with external
-    ones.
+    """Makes `link` (a declaration in a source), `internal_end` and `external_end` of those that have a meaning, and
+    fills `reference` with what the external ones name.
     """
-    db.execute("""
+    db.execute(f"""
         CREATE TABLE link AS
-        SELECT row_number() OVER (ORDER BY source, key)::INTEGER AS link, source, connection, digest,
-        from_ref, to_ref,
-               from_ref.type AS from_type, to_ref.type AS to_type
+        SELECT (row_number() OVER () - 1)::INTEGER AS link, source, connection, key AS digest, from_ref, to_ref, body,
+               NOT {_UNSUPPORTED} AS supported
         FROM fact WHERE kind = 'declaration'
     """)
+    # What people have added names whole ids: a connection, and the key there.
     db.execute(f"""
-        CREATE TABLE link_end AS
-        SELECT link, source, connection, side, tip.* FROM (
-            SELECT link, source, connection, 'from' AS side, from_ref AS tip, from_type, to_type FROM link
+        CREATE TABLE internal_end AS
+        WITH tip AS (
+            SELECT link, false AS is_to, connection, from_ref.key AS key FROM link
+            WHERE supported AND from_ref.type = '{_INTERNAL}'
             UNION ALL
-            SELECT link, source, connection, 'to', to_ref, from_type, to_type FROM link)
-        WHERE NOT {_UNSUPPORTED}
+            SELECT link, true, connection, to_ref.key FROM link WHERE supported AND to_ref.type = '{_INTERNAL}'
+        ), placed AS (
+            SELECT link, is_to, connection, key FROM tip WHERE connection <> '{BY_HAND}'
+            UNION ALL
+            SELECT t.link, t.is_to, split_part(t.key, '/', 1), substr(t.key, strpos(t.key, '/') + 1)
+            FROM tip t WHERE t.connection = '{BY_HAND}'
+        )
+        SELECT p.link, p.is_to, r.num FROM placed p LEFT JOIN renamed n ON n.old = p.connection
+        LEFT JOIN resource r ON r.connection = coalesce(n.connection, p.connection) AND r.key = p.key
+    """)
+    db.execute(f"""
+        CREATE TEMP TABLE tip AS
+        SELECT link, false AS is_to, connection, from_ref.cluster AS instance, from_ref.database AS database,
+               from_ref.schema AS schema, from_ref."table" AS title, from_ref."column" AS column_title FROM link
+        WHERE supported AND from_ref.type IN ('{_TABLE}', '{_COLUMN}')
+        UNION ALL
+        SELECT link, true, connection, to_ref.cluster, to_ref.database, to_ref.schema, to_ref."table", to_ref."column"
+        FROM link WHERE supported AND to_ref.type IN ('{_TABLE}', '{_COLUMN}')
     """)
     folding = ", ".join(f"{part}, true" for part in PARTS)
     db.execute(f"""
         INSERT INTO reference
-        SELECT (SELECT count(*) FROM reference) + row_number() OVER (ORDER BY connection, title, schema,
-        database, instance), connection, {folding} FROM (
-            SELECT DISTINCT connection, cluster AS instance, database, schema, "table" AS title
-            FROM link_end WHERE type IN ('{_TABLE}', '{_COLUMN}'))
+        SELECT row_number() OVER (), connection, {folding}, NULL
+        FROM (SELECT DISTINCT connection, {", ".join(PARTS)} FROM tip)
     """)
-
-
-# Allowed: internal with internal, table or column; table with table; column with column; query to internal.
-_UNSUPPORTED = f"""NOT (
-    (from_type = '{_INTERNAL}' AND to_type <> '{_QUERY}') OR (to_type = '{_INTERNAL}')
-    OR (from_type = to_type AND from_type IN ('{_TABLE}', '{_COLUMN}')))"""
+    same = " AND ".join(f"r.{part} IS NOT DISTINCT FROM t.{part}" for part in PARTS if part != "title")
+    db.execute(f"""
+        CREATE TABLE external_end AS
+        SELECT t.link, t.is_to, t.column_title, r.ref
+        FROM tip t JOIN reference r ON r.connection = t.connection AND r.title = t.title AND {same}
+    """)
+    db.execute("DROP TABLE tip")
 
 
 def resolve_ends(db: duckdb.DuckDBPyConnection) -> None:
-    """Makes `found` (link, side, node, how, candidates, total): `node` is NULL where an end is not exactly
-    one resource.
+    """Makes `found` (link, is_to, node, how) of the ends that are exactly one resource, and `column_choice` (num,
+    column_title, nums, folded): what a column's name may mean in a table that was found.
     """
-    declared = " AND ".join(
-        f'r.{part} IS NOT DISTINCT FROM e."{name}"'
-        for part, name in zip(PARTS, ("cluster", "database", "schema", "table"), strict=True)
-    )
-    folds = " AND ".join(f"r.fold_{part}" for part in PARTS)
-    db.execute(f"""
-        CREATE TEMP TABLE external_end AS
-        SELECT e.link, e.side, e.type, e."column", m.id, m.how, m.candidates, m.total, r.ref
-        FROM link_end e JOIN reference r ON r.connection = e.connection AND r.title = e."table" AND {declared}
-            AND {folds} JOIN match m ON m.ref = r.ref
-        WHERE e.type IN ('{_TABLE}', '{_COLUMN}')
-        QUALIFY row_number() OVER (PARTITION BY e.link, e.side ORDER BY r.ref) = 1
+    db.execute("""
+        CREATE TEMP TABLE asked_column AS
+        SELECT DISTINCT m.num, e.column_title FROM external_end e JOIN match m USING (ref)
+        WHERE e.column_title IS NOT NULL
     """)
-    db.execute(f"""
-        CREATE TEMP TABLE column_end AS
-        WITH asked AS (SELECT DISTINCT id, "column" FROM external_end WHERE type = '{_COLUMN}' AND id IS NOT NULL),
-        exact AS (
-            SELECT a.id, a."column", list(f.id ORDER BY f.id) AS ids, false AS folded
-            FROM asked a JOIN field f ON f.table_id = a.id AND f.title = a."column" GROUP BY ALL
-        ), folded AS (
-            SELECT a.id, a."column", list(f.id ORDER BY f.id) AS ids, true AS folded
-            FROM asked a JOIN field f ON f.table_id = a.id AND lower(f.title) = lower(a."column")
-            WHERE NOT EXISTS (SELECT 1 FROM exact e WHERE e.id = a.id AND e."column" = a."column") GROUP BY ALL
-        )
-        SELECT * FROM exact UNION ALL SELECT * FROM folded
+    db.execute("""
+        CREATE TEMP TABLE exact_column AS
+        SELECT a.num, a.column_title, list(f.num ORDER BY f.num) AS nums
+        FROM asked_column a JOIN field f ON f.table_num = a.num AND f.title = a.column_title GROUP BY ALL
     """)
-    db.execute(f"""
+    db.execute("""
+        CREATE TABLE column_choice AS
+        SELECT *, false AS folded FROM exact_column
+        UNION ALL
+        SELECT a.num, a.column_title, list(f.num ORDER BY f.num), true
+        FROM asked_column a JOIN field f ON f.table_num = a.num AND lower(f.title) = lower(a.column_title)
+        WHERE NOT EXISTS (SELECT 1 FROM exact_column e WHERE e.num = a.num AND e.column_title = a.column_title)
+        GROUP BY a.num, a.column_title
+    """)
+    db.execute("""
         CREATE TABLE found AS
-        SELECT e.link, e.side, n.node, CASE WHEN n.node <> n.id THEN 'same_as' ELSE 'id' END AS how, [] AS
-        candidates,
-               0 AS total
-        FROM link_end e LEFT JOIN node_of n ON n.id = e.connection || '/' || e.key WHERE e.type = '{_INTERNAL}'
+        SELECT e.link, e.is_to, coalesce(a.node, e.num) AS node,
+               CASE WHEN a.node IS NULL THEN 'id' ELSE 'same_as' END AS how
+        FROM internal_end e LEFT JOIN alias a USING (num) WHERE e.num IS NOT NULL
         UNION ALL
-        SELECT link, side, id, how, candidates, total FROM external_end WHERE type = '{_TABLE}'
+        SELECT e.link, e.is_to, m.num, m.how FROM external_end e JOIN match m USING (ref) WHERE e.column_title IS NULL
         UNION ALL
-        SELECT e.link, e.side, CASE WHEN len(c.ids) = 1 THEN c.ids[1] END,
-               CASE WHEN c.folded AND e.how = 'exact' THEN 'casefold' ELSE e.how END,
-               CASE WHEN e.id IS NULL THEN e.candidates WHEN c.ids IS NULL THEN [e.id] ELSE c.ids END,
-               CASE WHEN e.id IS NULL THEN e.total ELSE coalesce(len(c.ids), 1) END
-        FROM external_end e LEFT JOIN column_end c ON c.id = e.id AND c."column" = e."column"
-        WHERE e.type = '{_COLUMN}'
+        SELECT e.link, e.is_to, c.nums[1], CASE WHEN c.folded AND m.how = 'exact' THEN 'casefold' ELSE m.how END
+        FROM external_end e JOIN match m USING (ref)
+        JOIN column_choice c ON c.num = m.num AND c.column_title = e.column_title AND len(c.nums) = 1
     """)
 
 
 def declared_edges(db: duckdb.DuckDBPyConnection) -> None:
-    """Adds to `raw_edge` every declared pair whose two ends were found."""
+    """Adds to `raw_edge` every declared pair whose two ends were found; fills `reason` with all declarations."""
     db.execute(f"""
-        INSERT INTO raw_edge
-        SELECT f.node, t.node, false, NULL, NULL, l.source, 'declared', l.digest, NULL, NULL,
-               CASE WHEN l.from_type <> '{_INTERNAL}' THEN f.how WHEN l.to_type <> '{_INTERNAL}' THEN t.how
-                    WHEN 'same_as' IN (f.how, t.how) THEN 'same_as' ELSE 'id' END
-        FROM link l JOIN found f ON f.link = l.link AND f.side = 'from'
-        JOIN found t ON t.link = l.link AND t.side = 'to'
-        WHERE f.node IS NOT NULL AND t.node IS NOT NULL
+        INSERT INTO reason
+        SELECT l.link, l.source, CASE WHEN l.from_ref.type = '{_QUERY}' THEN 'sql' ELSE s.origin END, l.digest,
+               l.from_ref.query, l.body->>'$.location'
+        FROM link l JOIN source s USING (source)
     """)
+    db.execute(f"""
+        CREATE TEMP TABLE pair AS
+        SELECT f.node AS from_num, t.node AS to_num, f.link,
+               CASE WHEN l.from_ref.type <> '{_INTERNAL}' THEN f.how WHEN l.to_ref.type <> '{_INTERNAL}' THEN t.how
+                    WHEN 'same_as' IN (f.how, t.how) THEN 'same_as' ELSE 'id' END AS matched_by, l.body
+        FROM found f JOIN found t ON t.link = f.link JOIN link l ON l.link = f.link WHERE NOT f.is_to AND t.is_to
+    """)
+    db.execute("""
+        INSERT INTO raw_edge
+        SELECT from_num, to_num, false, NULL, NULL, link, matched_by FROM pair WHERE body IS NULL
+        UNION ALL
+        SELECT from_num, to_num, coalesce(body->>'$.kind' = 'indirect', false),
+               unnest(coalesce(nullif(body->>'$.clauses[*]', []), [NULL])), body->>'$.expression', link, matched_by
+        FROM pair WHERE body IS NOT NULL
+    """)
+    db.execute("DROP TABLE pair")
 
 
 def unresolved_declarations(db: duckdb.DuckDBPyConnection, guesses: dict[int, list[str]]) -> list[Unresolved]:
     """An entry for each declared end that was not found, and for each pair that has no meaning."""
     entries = []
-    for source, digest, from_ref, to_ref in db.execute(f"""
-        SELECT source, digest, from_ref, to_ref FROM link WHERE {_UNSUPPORTED} ORDER BY link
+    for source, digest, from_ref, to_ref in db.execute("""
+        SELECT source, digest, from_ref, to_ref FROM link WHERE NOT supported
     """).fetchall():
         message = f"lineage from {from_ref['type']} to {to_ref['type']} has no meaning"
         if to_ref["type"] == _QUERY:
@@ -140,19 +168,45 @@ def unresolved_declarations(db: duckdb.DuckDBPyConnection, guesses: dict[int, li
                 digest,
             )
         )
-    for side, source, digest, mine, other, node, how, candidates, total, ref in db.execute("""
-        SELECT f.side, l.source, l.digest, CASE f.side WHEN 'from' THEN l.from_ref ELSE l.to_ref END,
-               CASE f.side WHEN 'from' THEN l.to_ref ELSE l.from_ref END, o.node, f.how, f.candidates,
-               f.total, x.ref
-        FROM found f JOIN link l USING (link) LEFT JOIN external_end x ON x.link = f.link AND x.side = f.side
-        LEFT JOIN found o ON o.link = f.link AND o.side <> f.side
-        WHERE f.node IS NULL ORDER BY l.link, f.side
+    for (
+        is_to,
+        source,
+        connection,
+        digest,
+        mine,
+        other,
+        node,
+        candidates,
+        total,
+        of_column,
+        ref,
+    ) in db.execute("""
+        WITH lost AS (
+            SELECT link, is_to, NULL AS ref, NULL AS column_title FROM internal_end WHERE num IS NULL
+            UNION ALL
+            SELECT e.link, e.is_to, e.ref, e.column_title
+            FROM external_end e ANTI JOIN found f ON f.link = e.link AND f.is_to = e.is_to
+        ), choice AS (
+            SELECT c.num, c.column_title, list(i.id ORDER BY i.id) AS ids
+            FROM (SELECT num, column_title, unnest(nums) AS one FROM column_choice WHERE len(nums) > 1) c
+            JOIN resource_id i ON i.num = c.one GROUP BY ALL
+        )
+        SELECT e.is_to, l.source, l.connection, l.digest, CASE WHEN e.is_to THEN l.to_ref ELSE l.from_ref END,
+               CASE WHEN e.is_to THEN l.from_ref ELSE l.to_ref END, o.id,
+               coalesce(v.candidates, c.ids, CASE WHEN t.id IS NOT NULL THEN [t.id] ELSE [] END),
+               coalesce(v.total, len(c.ids), 0), m.num IS NOT NULL, e.ref
+        FROM lost e JOIN link l USING (link)
+        LEFT JOIN match m USING (ref) LEFT JOIN match_several v USING (ref) LEFT JOIN resource_id t ON t.num = m.num
+        LEFT JOIN choice c ON c.num = m.num AND c.column_title = e.column_title
+        LEFT JOIN found f ON f.link = e.link AND f.is_to <> e.is_to LEFT JOIN resource_id o ON o.num = f.node
     """).fetchall():
-        reason, message, candidates, guessed = _why(mine, how, candidates, total, guesses.get(ref, []))
+        near = guesses.get(ref, [])
+        where = "any connection" if connection == BY_HAND else "this connection"
+        reason, message, candidates, guessed = _why(mine, where, of_column, candidates, total, near)
         entries.append(
             Unresolved(
                 _plain(mine),
-                side,
+                "to" if is_to else "from",
                 node or name_of(other),
                 reason,
                 message,
@@ -167,13 +221,13 @@ def unresolved_declarations(db: duckdb.DuckDBPyConnection, guesses: dict[int, li
 
 
 def _why(
-    reference: Any, how: str | None, candidates: list[str], total: int, near: list[str]
+    reference: Any, where: str, of_column: bool, candidates: list[str], total: int, near: list[str]
 ) -> tuple[str, str, list[str], bool]:
     """Reason, message, candidates, and whether those are guesses."""
     name = name_of(reference)
     if reference["type"] == _INTERNAL:
-        return "undeclared_internal", f"{name} is not declared by this connection", [], False
-    if how is not None and len(candidates) == 1:
+        return "undeclared_internal", f"{name} is not declared by {where}", [], False
+    if of_column and len(candidates) == 1:
         message = f"the table is {candidates[0]}, which has no column {reference['column']}"
         return "not_found", message, candidates, False
     if candidates:

@@ -67,15 +67,14 @@ def infer_tables(db: duckdb.DuckDBPyConnection, uses: Uses) -> bool:
     db.register("made", pa.table(arrays, names))
     db.execute("""
         INSERT INTO resource
-        SELECT m.connection || '/' || m.key AS id, m.connection, m.key, m.entity_type, m.parent_key,
-               m.connection || '/' || m.parent_key AS parent, m.title, m.database, m.schema, '{}',
-               (SELECT max(source) FROM source s WHERE s.connection = m.connection), m.key,
-               m.entity_type = 'column', true
-        FROM made m WHERE m.connection || '/' || m.key NOT IN (SELECT id FROM resource)
+        SELECT ((SELECT count(*) FROM resource) + row_number() OVER (ORDER BY m.connection, m.key) - 1)::INTEGER AS num,
+               m.connection, m.key, m.entity_type, m.parent_key, m.title, m.database, m.schema,
+               (SELECT max(source) FROM source s WHERE s.connection = m.connection), m.entity_type = 'column', true
+        FROM made m ANTI JOIN resource r ON r.connection = m.connection AND r.key = m.key
     """)
     db.unregister("made")
     db.execute("""
-        INSERT INTO owner SELECT r.id, r.connection, c.instance, r.database, r.schema, r.title
+        INSERT INTO owner SELECT r.num, r.connection, c.instance, r.database, r.schema, r.title
         FROM resource r JOIN connection c USING (connection) WHERE r.inferred AND NOT r.is_column
     """)
     return True
@@ -88,8 +87,9 @@ def _named_tables(db: duckdb.DuckDBPyConnection, uses: Uses) -> list[_Table]:
     rows = db.execute("""
         SELECT r.connection, lower(r.instance), r.database, r.schema, r.title,
                r.fold_database AND r.fold_schema AND r.fold_title, [r.ref]
-        FROM reference r JOIN of_sql USING (ref) JOIN match m USING (ref) JOIN connection c USING (connection)
-        WHERE c.infer_tables AND len(m.candidates) = 0
+        FROM reference r JOIN of_sql USING (ref) ANTI JOIN match m USING (ref) ANTI JOIN match_several s USING (ref)
+        JOIN connection c USING (connection)
+        WHERE c.infer_tables AND r.namespace IS NULL
             AND (r.instance IS NULL OR lower(r.instance) = lower(c.instance))
         ORDER BY r.ref
     """).fetchall()

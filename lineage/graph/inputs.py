@@ -1,4 +1,4 @@
-"""Which snapshots make the graph of a partition, and their rows as tables of an embedded engine.
+"""Which snapshots make the graph of a partition, and their rows as relations of an embedded engine.
 
 The rule: of each connection its newest complete partition at or before the graph's, and over it what partial
 runs added since; of a windowed connection every partition within its lookback.
@@ -7,15 +7,22 @@ runs added since; of a windowed connection every partition within its lookback.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
 import duckdb
+import orjson
 import pyarrow as pa
 
-from lineage.store.snapshot import COMPLETE, SnapshotHeader, Snapshots, read_header
+from lineage.platforms import place_of
+from lineage.store.rows import ROWS, digest_of
+from lineage.store.snapshot import BY_HAND, COMPLETE, SnapshotHeader, Snapshots, read_header
 
 LOOKBACK_DAYS = 30
+# Of the code that makes graphs: a higher number builds them again from the same snapshots.
+GRAPH_VERSION = 1
+# Snapshots of up to so many bytes are read once and kept; larger ones are scanned for each kind of rows.
+_KEPT_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -29,32 +36,54 @@ class ConnectionSpec:
     defaults: Mapping[str, str] = field(default_factory=dict)
     lookback_days: int = LOOKBACK_DAYS
     infer_tables: bool = False
+    emit_lineage: bool = True
     renamed_from: str | None = None
 
 
 @dataclass(frozen=True)
 class Source:
-    """One snapshot that takes part. The order of sources is the order in which they are laid over each other."""
+    """One snapshot that takes part, and where it lies. The order of sources is that in which they are laid over each
+    other.
+    """
 
     connection: str
     header: SnapshotHeader
+    snapshots: Snapshots
 
 
 def select_sources(
-    snapshots: Snapshots, connections: Sequence[ConnectionSpec], partition: str
+    snapshots: Snapshots,
+    connections: Sequence[ConnectionSpec],
+    partition: str,
+    else_from: Sequence[Snapshots] = (),
 ) -> list[Source]:
-    """The snapshots that make the graph of `partition`, by connection, in the order of laying."""
+    """The snapshots that make the graph of `partition`, by connection, in the order of laying.
+
+    The last is what people have added by hand, where they have. Of what `snapshots` has nothing, the places of
+    `else_from` are asked in turn.
+    """
+    chosen: list[Source] = []
+    for place in (snapshots, *else_from):
+        there = {source.connection for source in chosen}
+        missing = [spec for spec in connections if spec.name not in there]
+        found = _selected(place, missing, partition)
+        chosen += [source for source in found if source.connection not in there]
+    return sorted(chosen, key=lambda source: (source.connection == BY_HAND, source.connection))
+
+
+def _selected(snapshots: Snapshots, connections: Sequence[ConnectionSpec], partition: str) -> list[Source]:
     scopes = {spec.name: [s for s in (spec.renamed_from, spec.name) if s] for spec in connections}
     stored: dict[str, list[dict[str, str]]] = {}
-    for row in snapshots.table.headers({scope for named in scopes.values() for scope in named}):
+    for row in snapshots.table.headers({BY_HAND, *(scope for named in scopes.values() for scope in named)}):
         if row["key"] <= partition:
             stored.setdefault(row["scope"], []).append(row)
     chosen = []
     for spec in sorted(connections, key=lambda c: c.name):
         history = [row for scope in scopes[spec.name] for row in stored.get(scope, ())]
         history.sort(key=lambda row: (row["key"], row["scope"] == spec.name, row["kind"] != COMPLETE))
-        chosen += [Source(spec.name, read_header(row)) for row in _of_connection(history, spec, partition)]
-    return chosen
+        taken = _of_connection(history, spec, partition)
+        chosen += [Source(spec.name, read_header(row), snapshots) for row in taken]
+    return [*chosen, *(Source(BY_HAND, read_header(row), snapshots) for row in stored.get(BY_HAND, [])[-1:])]
 
 
 def _of_connection(
@@ -72,13 +101,19 @@ def _start(key: str) -> datetime:
     return datetime.fromisoformat(key[:10]) + timedelta(hours=int(key[11:13] or 0))
 
 
+def inputs_hash(
+    sources: Sequence[Source], connections: Sequence[ConnectionSpec], same_as: Sequence[tuple[str, str]]
+) -> str:
+    """Names all that a graph is made of, but for runs and times: equal inputs make equal graphs."""
+    named = [(s.connection, s.header.content, s.header.origin, list(s.header.addresses)) for s in sources]
+    specs = sorted((asdict(c) for c in connections), key=lambda c: str(c["name"]))
+    return digest_of(orjson.dumps([GRAPH_VERSION, named, specs, same_as], option=orjson.OPT_SORT_KEYS))
+
+
 def load(
-    db: duckdb.DuckDBPyConnection,
-    snapshots: Snapshots,
-    sources: Sequence[Source],
-    connections: Sequence[ConnectionSpec],
+    db: duckdb.DuckDBPyConnection, sources: Sequence[Source], connections: Sequence[ConnectionSpec]
 ) -> None:
-    """Makes the tables `connection`, `source` and `fact` (a source's rows, with the source's number)."""
+    """Makes the tables `connection`, `namespace` and `source`, and `fact`: the sources' rows, with their numbers."""
     db.execute("""
         CREATE TABLE connection (connection VARCHAR, instance VARCHAR, default_instance VARCHAR,
                                  default_database VARCHAR, default_schema VARCHAR, infer_tables BOOLEAN)
@@ -87,20 +122,54 @@ def load(
         defaults = [c.defaults.get(name) for name in ("instance", "database", "schema")]
         values = [c.name, c.instance or c.name, *defaults, c.infer_tables]
         db.execute("INSERT INTO connection VALUES (?, ?, ?, ?, ?, ?)", values)
+    _name_places(db, sources)
+    _name_renamed(db, connections)
+    silent = {c.name for c in connections if not c.emit_lineage}
     numbered = {
         "source": pa.array(range(len(sources)), pa.int32()),
         "connection": pa.array([s.connection for s in sources], pa.string()),
         "scope": pa.array([s.header.connection for s in sources], pa.string()),
         "segment": pa.array([s.header.content for s in sources], pa.string()),
+        "origin": pa.array([s.header.origin for s in sources], pa.string()),
+        "silent": pa.array([s.connection in silent for s in sources], pa.bool_()),
     }
-    rows = snapshots.table.rows([(s.header.connection, s.header.content) for s in sources])
     db.register("given_source", pa.table(numbered))
-    db.register("given_rows", rows)
     db.execute("CREATE TABLE source AS SELECT * FROM given_source")
-    db.execute("""
-        CREATE TABLE fact AS
-        SELECT s.source, s.connection, r.* EXCLUDE (scope, segment)
-        FROM given_rows r JOIN source s ON s.scope = r.scope AND s.segment = r.segment
-    """)
-    db.unregister("given_rows")
     db.unregister("given_source")
+    small = sum(s.header.size_bytes for s in sources) <= _KEPT_BYTES
+    places = list(dict.fromkeys(s.snapshots for s in sources))
+    for number, place in enumerate(places):
+        mine = [(s.header.connection, s.header.content) for s in sources if s.snapshots is place]
+        place.scan(db, f"given_row_{number}", mine)
+    given = " UNION ALL ".join(f"FROM given_row_{number}" for number in range(len(places)))
+    if not sources:
+        db.register("nothing", ROWS.empty_table())
+        given = "SELECT NULL::VARCHAR AS scope, NULL::VARCHAR AS segment, * FROM nothing"
+    db.execute(f"""
+        CREATE {"TABLE" if small else "VIEW"} fact AS
+        SELECT s.source, s.connection, r.* EXCLUDE (scope, segment)
+        FROM ({given}) r JOIN source s ON s.scope = r.scope AND s.segment = r.segment
+        WHERE NOT s.silent OR r.kind NOT IN ('declaration', 'statement', 'query')
+    """)
+
+
+def _name_renamed(db: duckdb.DuckDBPyConnection, connections: Sequence[ConnectionSpec]) -> None:
+    """What connections were called before: edges by hand may still say so."""
+    db.execute("CREATE TABLE renamed (old VARCHAR, connection VARCHAR)")
+    there = {c.name for c in connections}
+    pairs = [(c.renamed_from, c.name) for c in connections if c.renamed_from and c.renamed_from not in there]
+    if pairs:
+        db.executemany("INSERT INTO renamed VALUES (?, ?)", pairs)
+
+
+def _name_places(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
+    """Under which namespaces other systems know each connection."""
+    db.execute("CREATE TABLE namespace (connection VARCHAR, namespace VARCHAR)")
+    known = set()
+    for source in sources:
+        for address in source.header.addresses:
+            place = place_of(address)
+            if place and not place.path:  # files of one file system are not all of one connection
+                known.add((source.connection, place.namespace))
+    if known:
+        db.executemany("INSERT INTO namespace VALUES (?, ?)", sorted(known))

@@ -18,12 +18,12 @@ _PARTS = ("cluster", "database", "schema", "table")
 
 @dataclass(frozen=True)
 class Reason:
-    """Where SQL stands: the source and the declaration or statement that carries it, and its place there."""
+    """Where SQL stands: the reason's number, the source, and the declaration or statement that carries it."""
 
+    number: int
     source: int
     digest: str
     query: str
-    location: str | None
 
 
 def missing_of(
@@ -69,7 +69,7 @@ def missing_of(
     for name, side in sides.items():
         ref = uses.reference(use, name)
         match = uses.match(ref) if ref is not None else None
-        if ref is None or match is None or match.id is not None:
+        if ref is None or match is None or match.num is not None:
             continue
         reference = _reference(uses, use, name)
         text = ".".join(reference[part] for part in _PARTS if part in reference)
@@ -120,7 +120,7 @@ def _column_problems(uses: Uses, use: Use, binding: Binding, *, reads_only: bool
         if not tables or is_system_column(one.column.text.lower()) or (tables, one.column.text, side) in told:
             continue
         dialect = uses.program(use).dialect
-        ids = sorted({i for target in targets for i in target.named(one.column, dialect)[0]})
+        ids = sorted({field.id for target in targets for field in target.named(one.column, dialect)[0]})
         if len(ids) == 1 or not (ids or is_claim):
             continue
         told.add((tables, one.column.text, side))

@@ -26,22 +26,33 @@ def query_edges(
     uses.read_matches()
     edges = _Edges(uses)
     unresolved: list[Unresolved] = []
-    for source, digest, to_ref, node, *use in db.execute("""
-        SELECT l.source, l.digest, l.to_ref, t.node, l.connection, l.from_ref.query, l.from_ref.default_database,
-               l.from_ref.default_schema
-        FROM link l JOIN found t ON t.link = l.link AND t.side = 'to'
-        WHERE l.from_type = 'tables_from_query' ORDER BY l.link
+    for number, source, digest, to_ref, node, node_id, *use in db.execute("""
+        SELECT l.link, l.source, l.digest, l.to_ref, t.node, i.id, l.connection, l.from_ref.query,
+               l.from_ref.default_database, l.from_ref.default_schema
+        FROM link l LEFT JOIN found t ON t.link = l.link AND t.is_to LEFT JOIN resource_id i ON i.num = t.node
+        WHERE l.supported AND l.from_ref.type = 'tables_from_query' ORDER BY l.source, l.digest
     """).fetchall():
-        reason = Reason(source, digest, use[1], None)
+        reason = Reason(number, source, digest, use[1])
         if node is not None:
             edges.into(Use(*use), node, reason)
-        unresolved += missing_of(uses, Use(*use), reason, node or name_of(to_ref), guesses, reads_only=True)
-    for source, digest, location, *use in db.execute("""
-        SELECT source, digest, body->>'$.location', connection, from_ref.query, from_ref.default_database,
+        unresolved += missing_of(
+            uses, Use(*use), reason, node_id or name_of(to_ref), guesses, reads_only=True
+        )
+    db.execute("""
+        CREATE TABLE stated AS
+        SELECT ((SELECT count(*) FROM link) + row_number() OVER (ORDER BY source, key) - 1)::INTEGER AS reason, source,
+               digest, body->>'$.location' AS location, connection, from_ref
+        FROM fact WHERE kind = 'statement'
+    """)
+    db.execute(
+        "INSERT INTO reason SELECT reason, source, 'sql', digest, from_ref.query, location FROM stated"
+    )
+    for number, source, digest, location, *use in db.execute("""
+        SELECT reason, source, digest, location, connection, from_ref.query, from_ref.default_database,
                from_ref.default_schema
-        FROM fact WHERE kind = 'statement' ORDER BY source, key
+        FROM stated ORDER BY reason
     """).fetchall():
-        reason = Reason(source, digest, use[1], location)
+        reason = Reason(number, source, digest, use[1])
         edges.of_statement(Use(*use), reason)
         unresolved += missing_of(uses, Use(*use), reason, location, guesses, reads_only=False)
     edges.store(db)
@@ -59,7 +70,7 @@ class _Edges:
         self._uses = uses
         self._rows: list[tuple[Any, ...]] = []
 
-    def into(self, use: Use, node: str, reason: Reason) -> None:
+    def into(self, use: Use, node: int, reason: Reason) -> None:
         """What a declared query feeds: a table's columns by name and position; anything else as a whole."""
         target = self._uses.targets.get(node)
         dialect = self._uses.program(use).dialect
@@ -81,58 +92,57 @@ class _Edges:
             for edge in statement.edges:
                 if target := targets.get(edge.downstream) if edge.downstream else None:
                     found = target.find(edge.column, dialect) if edge.column else None
-                    self._column_edge(use, edge, found[0] if found else target.id, reason)
+                    self._column_edge(use, edge, found[0].num if found else target.num, reason)
             filters = [one for one in statement.indirect if one.clause not in IN_OUTPUT]
             for one in filters:
                 into = [targets[one.downstream]] if one.downstream in targets else list(targets.values())
                 for target in into:
-                    self._filter(use, one.table, one.column, target.id, one.clause, reason)
+                    self._filter(use, one.table, one.column, target.num, one.clause, reason)
             only_filters = {one.table for one in filters} - _given(statement)
-            self._table_edges(use, statement.reads, only_filters, [t.id for t in targets.values()], reason)
+            self._table_edges(use, statement.reads, only_filters, [t.num for t in targets.values()], reason)
 
     def _table_edges(
         self,
         use: Use,
         reads: tuple[TableName, ...],
         only_filters: set[TableName],
-        nodes: list[str],
+        nodes: list[int],
         reason: Reason,
     ) -> None:
         for name in reads:
             if table := self._uses.table(use, name):
                 for node in nodes:
-                    self._add(table[0].id, node, name in only_filters, None, None, reason, table[1])
+                    self._add(table[0].num, node, name in only_filters, None, None, reason, table[1])
 
-    def _column_edge(self, use: Use, edge: ColumnEdge, to_id: str, reason: Reason) -> None:
+    def _column_edge(self, use: Use, edge: ColumnEdge, to_num: int, reason: Reason) -> None:
         if found := self._uses.column(use, edge.upstream, edge.upstream_column):
             for clause in edge.clauses or (None,):
-                self._add(found[0], to_id, False, clause, edge.expression, reason, found[1])
+                self._add(found[0].num, to_num, False, clause, edge.expression, reason, found[1])
 
     def _filter(
-        self, use: Use, table: TableName, column: Identifier, to_id: str, clause: str, reason: Reason
+        self, use: Use, table: TableName, column: Identifier, to_num: int, clause: str, reason: Reason
     ) -> None:
         if found := self._uses.column(use, table, column):
-            self._add(found[0], to_id, True, clause, None, reason, found[1])
+            self._add(found[0].num, to_num, True, clause, None, reason, found[1])
 
     def _add(
         self,
-        from_id: str,
-        to_id: str,
+        from_num: int,
+        to_num: int,
         indirect: bool,
         clause: str | None,
         expression: str | None,
         reason: Reason,
         how: str,
     ) -> None:
-        why = (reason.source, "sql", reason.digest, reason.query, reason.location, how)
-        self._rows.append((from_id, to_id, indirect, clause, expression, *why))
+        self._rows.append((from_num, to_num, indirect, clause, expression, reason.number, how))
 
     def store(self, db: duckdb.DuckDBPyConnection) -> None:
         """Adds what was gathered to `raw_edge`."""
         if not self._rows:
             return
         names = [str(row[0]) for row in db.execute("DESCRIBE raw_edge").fetchall()]
-        kinds = {"indirect": pa.bool_(), "source": pa.int32()}
+        kinds = {"indirect": pa.bool_(), **dict.fromkeys(("from_num", "to_num", "reason"), pa.int32())}
         arrays = [
             pa.array(list(values), kinds.get(name, pa.string()))
             for name, values in zip(names, zip(*self._rows, strict=True), strict=True)

@@ -1,29 +1,33 @@
-"""Questions to a graph: what is upstream, what is downstream, which way leads from one to the other."""
+"""Questions to a graph: what is upstream, what is downstream, which ways lead from one to the other."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+import duckdb
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.errors import LineageError
+from lineage.graph.shown import edge_dict, node_dict, unresolved_dict
+from lineage.graph.topology import NONE, Direction, Edges, Mask, Numbers, Reached, Topology, tables_of
+from lineage.store.engine import cursor
 from lineage.store.graphs import GraphHeader
 
 if TYPE_CHECKING:
     from lineage.store import Store
 
-Direction = Literal["upstream", "downstream"]
-_DIRECTIONS: tuple[Direction, ...] = ("upstream", "downstream")
+__all__ = ["Direction", "LineageGraph", "Neighbourhood"]
+
+DIRECTIONS: tuple[Direction, ...] = ("upstream", "downstream")
 MAX_NAMED = 10
+MOST_PATHS = 100
 
 
-@dataclass(frozen=True)
 class Neighbourhood:
     """What lies upstream or downstream of a node: each node's distance in hops, and the edges between them.
 
@@ -32,19 +36,37 @@ class Neighbourhood:
     from.
     """
 
-    start: str
-    direction: Direction
-    distances: Mapping[str, int]
-    edges: list[dict[str, Any]]
-    passed: Mapping[str, str]
+    def __init__(self, graph: LineageGraph, start: str, direction: Direction, reached: Reached) -> None:
+        self._graph = graph
+        self._reached = reached
+        self.start = start
+        self.direction = direction
+
+    @cached_property
+    def distances(self) -> Mapping[str, int]:
+        ids = self._graph.ids_of(self._reached.nodes)
+        return dict(zip(ids, self._reached.distances.tolist(), strict=True))
+
+    @cached_property
+    def edges(self) -> list[dict[str, Any]]:
+        return self._graph.edges(self._graph.topology.within(self._reached))
+
+    @cached_property
+    def passed(self) -> Mapping[str, str]:
+        by_edge = self._reached.passed == NONE
+        ends = [self._graph.ids_of(one[~by_edge]) for one in (self._reached.nodes, self._reached.passed)]
+        return dict(zip(*ends, strict=True))
 
 
 class LineageGraph:
-    """A graph as it was stored for a partition. Ids may be given in full, as an alias, or by a unique ending."""
+    """A graph as it was stored for a partition. Ids may be given in full, as an alias, or by a unique ending.
 
-    def __init__(self, header: GraphHeader, rows: pa.Table) -> None:
+    What was asked for is read once; links and ids are arrays, descriptions and reasons are read when they are shown.
+    """
+
+    def __init__(self, header: GraphHeader, store: Store) -> None:
         self.header = header
-        self._rows = rows
+        self._store = store
 
     @classmethod
     def load(cls, store: Store, as_of: str | None = None) -> LineageGraph:
@@ -53,7 +75,7 @@ class LineageGraph:
         if header is None:
             when = f" at or before {as_of}" if as_of else ""
             raise LineageError(f"there is no graph yet{when}", hint="run `headwater sync`")
-        return cls(header, store.graphs.rows(header))
+        return cls(header, store)
 
     @property
     def as_of(self) -> str:
@@ -61,46 +83,124 @@ class LineageGraph:
 
     # -- parts
 
-    def _kind(self, kind: str) -> pa.Table:
-        return self._rows.filter(pc.equal(self._rows["kind"], kind))
+    def scan(self, engine: duckdb.DuckDBPyConnection, name: str) -> None:
+        """Makes the view `name` of the graph's rows as they are stored, in no order."""
+        self._store.graphs.scan(engine, name, self.header)
+
+    def _read(self, query: str) -> pa.Table:
+        """What a query gives of the graph's rows, `graph_row`."""
+        with cursor() as engine:
+            self.scan(engine, "graph_row")
+            return _table(engine, query)
 
     @cached_property
     def nodes(self) -> pa.Table:
-        """Rows of kind node: key (the id), aliases, connection, entity_type, ..., body (JSON of the set
-        fields).
-        """
-        return self._kind("node")
+        """Rows of kind node: key (the id), aliases, connection, entity_type, ..., body (JSON of the set fields)."""
+        return self._read("SELECT * FROM graph_row WHERE kind = 'node' ORDER BY key")
 
     @cached_property
     def edge_rows(self) -> pa.Table:
-        """Rows of kind edge: from_id, to_id, level, edge_kind, clauses, expression, provenance."""
-        return self._kind("edge")
+        """Rows of kind edge: from_id, to_id, level, edge_kind, clauses, expression, provenance; by ends."""
+        return self._read("SELECT * FROM graph_row WHERE kind = 'edge' ORDER BY from_id, to_id")
 
     @cached_property
     def queries(self) -> dict[str, str | None]:
         """SQL text by the key that provenance and unresolved references carry."""
-        rows = self._kind("query")
+        rows = self._read("SELECT key, sql FROM graph_row WHERE kind = 'query'")
         return dict(zip(rows["key"].to_pylist(), rows["sql"].to_pylist(), strict=True))
 
     @cached_property
+    def _links(self) -> tuple[pa.Array, pa.Table, Topology, Mask]:
+        """Ids in order, those that have aliases with them, who is linked with whom, and who holds others."""
+        with cursor() as engine:
+            self.scan(engine, "graph_row")
+            engine.execute("""
+                CREATE OR REPLACE TEMP TABLE node AS
+                SELECT (row_number() OVER (ORDER BY key) - 1)::INTEGER AS num, key, parent_id,
+                       entity_type = 'column' AS is_column
+                FROM graph_row WHERE kind = 'node'
+            """)
+            nodes = _table(
+                engine,
+                """
+                SELECT n.key, n.is_column, coalesce(p.num, -1) AS parent
+                FROM node n LEFT JOIN node p ON p.key = n.parent_id ORDER BY n.num
+            """,
+            )
+            edges = _table(
+                engine,
+                """
+                SELECT f.num AS start, t.num AS "end", e.level = 'resource' AS whole FROM graph_row e
+                JOIN node f ON f.key = e.from_id JOIN node t ON t.key = e.to_id WHERE e.kind = 'edge' ORDER BY 1, 2
+            """,
+            )
+            aliases = _table(
+                engine, "SELECT key, aliases FROM graph_row WHERE kind = 'node' AND len(aliases) > 0"
+            )
+            engine.execute("DROP TABLE node")
+        count = nodes.num_rows
+        start, end, whole = (_numbers(edges[name]) for name in ("start", "end", "whole"))
+        numbers = np.arange(len(start), dtype=np.int32)
+        is_column, parent = _numbers(nodes["is_column"]), _numbers(nodes["parent"])
+        links = Topology(count, tables_of(is_column, parent), Edges(numbers, start, end, whole, count))
+        holds = np.zeros(count, np.bool_)
+        holds[parent[~is_column & (parent != NONE)]] = True
+        return nodes["key"].combine_chunks(), aliases, links, holds
+
+    @property
+    def topology(self) -> Topology:
+        return self._links[2]
+
+    @property
+    def holds_others(self) -> Mask:
+        """Of each node whether it is the parent of others that are no columns."""
+        return self._links[3]
+
+    @cached_property
     def _id_by_alias(self) -> dict[str, str]:
-        rows = self.nodes.filter(pc.greater(pc.list_value_length(self.nodes["aliases"]), 0))
+        rows = self._links[1]
         pairs = zip(rows["key"].to_pylist(), rows["aliases"].to_pylist(), strict=True)
         return {alias: node for node, aliases in pairs for alias in aliases}
+
+    # -- ids
+
+    def ids_of(self, nodes: Numbers) -> list[str]:
+        """The ids of numbers."""
+        ids: list[str] = self._links[0].take(pa.array(nodes)).to_pylist()
+        return ids
+
+    def number_of(self, node: str) -> int | None:
+        """The number of a whole id; None where there is none."""
+        ids = self._links[0]
+        low, high = 0, len(ids)
+        while low < high:
+            middle = (low + high) // 2
+            if ids[middle].as_py() < node:
+                low = middle + 1
+            else:
+                high = middle
+        return low if low < len(ids) and ids[low].as_py() == node else None
+
+    def _known(self, node: str) -> int:
+        """The number of an id that is in the graph."""
+        number = self.number_of(node)
+        if number is None:
+            raise LineageError(f"{node} is not in the graph of {self.as_of}")
+        return number
 
     def find_id(self, text: str) -> str:
         """The node's id for an id, an alias, or a unique ending, whole parts of names before others.
 
         Raises LineageError when none or several fit.
         """
-        ids = self.nodes["key"]
-        if pc.any(pc.equal(ids, text)).as_py():
+        if self.number_of(text) is not None:
             return text
         if alias := self._id_by_alias.get(text):
             return str(alias)
+        ids = self._links[0]
         known = [
-            *ids.filter(pc.ends_with(ids, text)).to_pylist(),
-            *(a for a in self._id_by_alias if a.endswith(text)),
+            *(ids.filter(pc.ends_with(ids, text)).to_pylist() if text else ()),
+            *(a for a in self._id_by_alias if text and a.endswith(text)),
         ]
         whole = [one for one in known if one[-len(text) - 1] in "/."] or known
         full = [one for one in whole if one.partition("/")[2] == text] or whole
@@ -114,10 +214,21 @@ class LineageGraph:
         named = ", ".join(found[:MAX_NAMED]) + (", ..." if len(found) > MAX_NAMED else "")
         raise LineageError(f"{text} could be {len(found)} resources: {named}", hint="give more of the id")
 
+    # -- resources and edges
+
     def resource(self, text: str) -> dict[str, Any]:
         """One resource with its set fields."""
-        row = self.nodes.filter(pc.equal(self.nodes["key"], self.find_id(text)))
-        return node_dict(row.to_pylist()[0])
+        return self._resources_at(np.array([self._known(self.find_id(text))], np.int32))[0]
+
+    def resources(self, ids: Iterable[str] | None = None) -> list[dict[str, Any]]:
+        """All resources, or those of the ids, by id."""
+        if ids is None:
+            return [node_dict(row) for row in self.nodes.to_pylist()]
+        numbers = (self.number_of(one) for one in ids)
+        return self._resources_at(np.array(sorted(n for n in numbers if n is not None), np.int32))
+
+    def _resources_at(self, nodes: Numbers) -> list[dict[str, Any]]:
+        return [node_dict(row) for row in self.nodes.take(pa.array(nodes)).to_pylist()]
 
     def find(self, words: Sequence[str], *, limit: int | None = None) -> list[dict[str, Any]]:
         """Resources that hold every word, whatever its case, in name, id, description, owners, tags or
@@ -146,32 +257,37 @@ class LineageGraph:
         )
         return found[:limit]
 
-    def resources(self, ids: set[str] | None = None) -> list[dict[str, Any]]:
-        """All resources, or those of the ids, by id."""
-        rows = (
-            self.nodes
-            if ids is None
-            else self.nodes.filter(pc.is_in(self.nodes["key"], pa.array(sorted(ids))))
-        )
-        return [node_dict(row) for row in rows.to_pylist()]
+    def edges(self, numbers: Numbers | None = None) -> list[dict[str, Any]]:
+        """Edges with their provenance, by ends; all, or those of the numbers."""
+        rows = self.edge_rows if numbers is None else self.edge_rows.take(pa.array(np.sort(numbers)))
+        return [edge_dict(row, self.header, self.queries) for row in rows.to_pylist()]
 
-    def edges(self, rows: pa.Table | None = None) -> list[dict[str, Any]]:
-        """Edges with their provenance, by ends."""
-        return [self._edge_dict(row) for row in (self.edge_rows if rows is None else rows).to_pylist()]
+    def edges_between(self, ends: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+        """The edges with these ends, (from, to), in the order of ends."""
+        if not ends:
+            return []
+        edges = self.topology.edges
+        pairs = edges.start.astype(np.int64) * edges.nodes + edges.end
+        wanted = [self._known(start) * edges.nodes + self._known(end) for start, end in ends]
+        return self.edges(np.searchsorted(pairs, np.array(sorted(wanted), np.int64)).astype(np.int32))
 
     def unresolved(self) -> list[dict[str, Any]]:
         """What did not resolve, with its reason and candidates."""
-        return [
-            self._unresolved_dict(orjson.loads(body)) for body in self._kind("unresolved")["body"].to_pylist()
-        ]
+        bodies = self._read("SELECT body FROM graph_row WHERE kind = 'unresolved' ORDER BY body")["body"]
+        return [unresolved_dict(orjson.loads(body), self.header, self.queries) for body in bodies.to_pylist()]
 
     def flows(self) -> list[tuple[str, str, int]]:
         """How many edges between tables, charts and the like lead from each connection to each other one."""
-        rows = self.edge_rows.filter(pc.equal(self.edge_rows["level"], "resource"))
-        owner = dict(zip(self.nodes["key"].to_pylist(), self.nodes["connection"].to_pylist(), strict=True))
-        ends = zip(rows["from_id"].to_pylist(), rows["to_id"].to_pylist(), strict=True)
-        counted = Counter((owner[start], owner[end]) for start, end in ends)
-        return [(start, end, count) for (start, end), count in sorted(counted.items()) if start != end]
+        rows = self._read("""
+            SELECT split_part(from_id, '/', 1) AS a, split_part(to_id, '/', 1) AS b, count(*) AS n FROM graph_row
+            WHERE kind = 'edge' AND level = 'resource' GROUP BY ALL HAVING a <> b ORDER BY ALL
+        """)
+        return [(row["a"], row["b"], row["n"]) for row in rows.to_pylist()]
+
+    def columns_of(self, node: str) -> list[str]:
+        """The ids of a table's columns."""
+        number = self.number_of(node)
+        return [] if number is None else self.ids_of(self.topology.columns.of(np.array([number], np.int32)))
 
     # -- questions
 
@@ -185,124 +301,57 @@ class LineageGraph:
         """What it reaches, as `upstream`."""
         return self._reach(text, "downstream", depth, columns)
 
+    def _reach(self, text: str, direction: Direction, depth: int | None, columns: bool) -> Neighbourhood:
+        start = self.find_id(text)
+        reached = self.topology.reach(self._known(start), direction, depth, columns=columns)
+        return Neighbourhood(self, start, direction, reached)
+
     def path(self, start: str, end: str) -> list[dict[str, Any]]:
         """The edges of a shortest way that data takes from one to the other; empty when there is none.
 
         At column level when one of them is a column.
         """
-        first, last = self.find_id(start), self.find_id(end)
-        columns = self._is_column(first) or self._is_column(last)
-        reached = self._reach(first, "downstream", None, columns)
-        if last not in reached.distances:
-            return []
-        into: dict[str, dict[str, Any]] = {}
-        for edge in reached.edges:
-            a, b = edge["from"], edge["to"]
-            if reached.distances[a] + 1 == reached.distances[b]:
-                into.setdefault(b, edge)
-        way, at = [], last
-        while at != first:
-            if at in reached.passed:
-                at = reached.passed[at]
-            else:
-                way.append(into[at])
-                at = into[at]["from"]
-        return way[::-1]
+        return next(iter(self.paths(start, end, limit=1)), [])
+
+    def paths(self, start: str, end: str, *, limit: int = MOST_PATHS) -> list[list[dict[str, Any]]]:
+        """All shortest ways from one to the other, at most `limit`: the edges of each, as `path`."""
+        first, last = self._known(self.find_id(start)), self._known(self.find_id(end))
+        of_columns = bool((self.topology.table_of[[first, last]] != NONE).any())
+        reached = self.topology.reach(first, "downstream", None, columns=of_columns)
+        ways = self._ways(reached, first, last) if last in reached.nodes else iter(())
+        found = [way for way, _ in zip(ways, range(limit), strict=False)]
+        numbers = sorted({edge for way in found for edge in way})
+        shown = dict(zip(numbers, self.edges(np.array(numbers, np.int32)), strict=True))
+        return [[shown[edge] for edge in way] for way in found]
+
+    def _ways(self, reached: Reached, first: int, last: int) -> Iterator[list[int]]:
+        """The numbers of the edges of each shortest way, from the end backwards through what was reached."""
+        distance = dict(zip(reached.nodes.tolist(), reached.distances.tolist(), strict=True))
+        passed = dict(zip(reached.nodes.tolist(), reached.passed.tolist(), strict=True))
+        edges = self.topology.edges
+        into: dict[int, list[int]] = {}
+        for edge in self.topology.within(reached).tolist():
+            if distance[int(edges.start[edge])] + 1 == distance[int(edges.end[edge])]:
+                into.setdefault(int(edges.end[edge]), []).append(edge)
+        todo: list[tuple[int, list[int]]] = [(last, [])]
+        while todo:
+            at, way = todo.pop()
+            while at != first and passed[at] != NONE:
+                at = passed[at]
+            if at == first:
+                yield way
+                continue
+            todo += [(int(edges.start[edge]), [edge, *way]) for edge in reversed(into.get(at, ()))]
 
     def explain(self, start: str, end: str) -> list[dict[str, Any]]:
         """The edges between two nodes (a table's columns included), each with every reason why it exists."""
-        first, last = self.find_id(start), self.find_id(end)
-        ends = [pa.array([one, *self.columns_of(one)], pa.string()) for one in (first, last)]
-        rows = self.edge_rows
-        between = pc.and_(pc.is_in(rows["from_id"], ends[0]), pc.is_in(rows["to_id"], ends[1]))
-        return self.edges(rows.filter(between))
-
-    def columns_of(self, node: str) -> list[str]:
-        """The ids of a table's columns."""
-        return self._columns.get(node, [])
-
-    @cached_property
-    def _table_of(self) -> dict[str, str]:
-        """The table of each column, also of one within another."""
-        rows = self.nodes.filter(pc.equal(self.nodes["entity_type"], "column"))
-        pairs = zip(rows["key"].to_pylist(), rows["parent_id"].to_pylist(), strict=True)
-        parents = {column: parent for column, parent in pairs if parent}
-        tables = {}
-        for column, parent in parents.items():
-            seen = {column}
-            while parent in parents and parent not in seen:
-                seen.add(parent)
-                parent = parents[parent]
-            tables[column] = parent
-        return tables
-
-    @cached_property
-    def _columns(self) -> dict[str, list[str]]:
-        columns: dict[str, list[str]] = {}
-        for column, table in self._table_of.items():
-            columns.setdefault(table, []).append(column)
-        return columns
-
-    def _is_column(self, node: str) -> bool:
-        return node in self._table_of
-
-    @cached_property
-    def _table_edges(self) -> pa.Table:
-        return self.edge_rows.filter(pc.equal(self.edge_rows["level"], "resource"))
-
-    @cached_property
-    def _column_edges(self) -> pa.Table:
-        """Column edges, and of the resource edges those that no column edge explains."""
-        rows = self.edge_rows
-        is_column = pc.equal(rows["level"], "column")
-        detailed = rows.filter(is_column)
-        table_of = self._table_of
-        explained = {
-            (table_of.get(a, a), table_of.get(b, b))
-            for a, b in zip(detailed["from_id"].to_pylist(), detailed["to_id"].to_pylist(), strict=True)
-        }
-        ends = zip(rows["from_id"].to_pylist(), rows["to_id"].to_pylist(), is_column.to_pylist(), strict=True)
-        return rows.filter(pa.array([column or (a, b) not in explained for a, b, column in ends], pa.bool_()))
-
-    def _reach(self, text: str, direction: Direction, depth: int | None, columns: bool) -> Neighbourhood:
-        start = self.find_id(text)
-        near, far = ("to_id", "from_id") if direction == "upstream" else ("from_id", "to_id")
-        detailed = columns or self._is_column(start)
-        rows = self._column_edges if detailed else self._table_edges
-        distances: dict[str, int] = {start: 0}
-        passed: dict[str, str] = {}
-        frontier, hops = [start], 0
-        if columns:
-            frontier += _pass_on(dict.fromkeys(self.columns_of(start), start), 0, distances, passed)
-        while frontier and (depth is None or hops < depth):
-            step = rows.filter(pc.is_in(rows[near], pa.array(frontier, pa.string())))
-            if detailed:
-                whole = self._whole_edges(rows, frontier, near)
-                used = {str(one) for one in whole[near].to_pylist()}
-                _pass_on(
-                    {self._table_of[c]: c for c in frontier if self._table_of.get(c) in used},
-                    hops,
-                    distances,
-                    passed,
-                )
-                step = pa.concat_tables([step, whole])
-            hops += 1
-            frontier = sorted({str(one) for one in step[far].to_pylist()} - distances.keys())
-            distances |= dict.fromkeys(frontier, hops)
-            if detailed:
-                read = step.filter(pc.equal(step["level"], "resource"))[far].to_pylist()
-                tables = sorted({str(one) for one in read} & set(frontier))
-                columns_of = {column: table for table in tables for column in self.columns_of(table)}
-                frontier += _pass_on(columns_of, hops, distances, passed)
-        known = pa.array(list(distances), pa.string())
-        within = rows.filter(pc.and_(pc.is_in(rows["from_id"], known), pc.is_in(rows["to_id"], known)))
-        return Neighbourhood(start, direction, distances, self.edges(within), passed)
-
-    def _whole_edges(self, rows: pa.Table, columns: list[str], near: str) -> pa.Table:
-        """The edges of the columns' tables that no column edge explains: they hold for every column."""
-        tables = sorted({self._table_of[one] for one in columns if one in self._table_of})
-        at_tables = pc.is_in(rows[near], pa.array(tables, pa.string()))
-        return rows.filter(pc.and_(at_tables, pc.equal(rows["level"], "resource")))
+        ends = []
+        for one in (start, end):
+            number = np.array([self._known(self.find_id(one))], np.int32)
+            ends.append(np.concatenate([number, self.topology.columns.of(number)]))
+        edges = self.topology.edges
+        leaving = edges.at(ends[0], "downstream")
+        return self.edges(leaving[np.isin(edges.end[leaving], ends[1])])
 
     # -- JSON
 
@@ -318,7 +367,7 @@ class LineageGraph:
 
     def around(self, text: str, depth: int, *, columns: bool = False) -> dict[str, Any]:
         """What is at most `depth` hops from a resource, upstream and downstream, as `to_dict`."""
-        reached = [self._reach(text, direction, depth, columns) for direction in _DIRECTIONS]
+        reached = [self._reach(text, direction, depth, columns) for direction in DIRECTIONS]
         ids = {one for near in reached for one in near.distances}
         if columns:
             ids |= {str(edge["parent_id"]) for edge in self.resources(ids) if edge["parent_id"]}
@@ -326,57 +375,6 @@ class LineageGraph:
         whole = {"as_of": self.as_of, "partitions": self.header.partitions, "resources": self.resources(ids)}
         named = [u for u in self.unresolved() if u["counterpart"] in ids]
         return whole | {"edges": [edges[ends] for ends in sorted(edges)], "unresolved": named}
-
-    def _edge_dict(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            "from": row["from_id"],
-            "to": row["to_id"],
-            "level": row["level"],
-            "kind": row["edge_kind"],
-            "clauses": row["clauses"],
-            "expression": row["expression"],
-            "provenance": [self._provenance_dict(one) for one in row["provenance"]],
-        }
-
-    def _provenance_dict(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        source = self.header.sources[row["source"]]
-        return {
-            "origin": row["origin"],
-            "connection": source["connection"],
-            "partition": source["partition"],
-            "run_id": source["run_id"],
-            "declaration": row["declaration"],
-            "sql": self.queries.get(row["query"]) if row["query"] else None,
-            "location": row["location"],
-            "matched_by": row["matched_by"],
-        }
-
-    def _unresolved_dict(self, entry: Mapping[str, Any]) -> dict[str, Any]:
-        number = entry["source"]
-        source = self.header.sources[number] if number is not None else {}
-        return {
-            "reference": entry["reference"],
-            "sql": self.queries.get(entry["query"]) if entry["query"] else None,
-            "side": entry["side"],
-            "counterpart": entry["counterpart"],
-            "reason": entry["reason"],
-            "candidates": entry["candidates"],
-            "guessed": entry["guessed"],
-            "message": entry["message"],
-            "declaration": entry["declaration"],
-            "connection": source.get("connection"),
-            "partition": source.get("partition"),
-        }
-
-
-def node_dict(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A node's row in the JSON of `headwater lineage export`."""
-    body = orjson.loads(row["body"]) if row["body"] else {}
-    body.pop("parent_databuilder_id", None)
-    fixed = {"id": row["key"], "aliases": row["aliases"], "connection": row["connection"]}
-    names = ("entity_type", "databuilder_id", "parent_id", "title", "database", "schema")
-    more = {name: orjson.loads(row[name]) for name in ("facets", "usage") if row[name]}
-    return body | fixed | {name: row[name] for name in names} | {"inferred": bool(row["inferred"])} | more
 
 
 def _mentions(resource: Mapping[str, Any], words: set[str]) -> bool:
@@ -387,11 +385,9 @@ def _mentions(resource: Mapping[str, Any], words: set[str]) -> bool:
     return all(word in text for word in words)
 
 
-def _pass_on(
-    pairs: Mapping[str, str], hops: int, distances: dict[str, int], passed: dict[str, str]
-) -> list[str]:
-    """Notes nodes that were reached without an edge, each from another one; gives those that are new."""
-    new = {to: node for to, node in pairs.items() if to not in distances}
-    distances |= dict.fromkeys(new, hops)
-    passed |= new
-    return list(new)
+def _table(engine: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+    return engine.sql(query).to_arrow_table()
+
+
+def _numbers(column: pa.ChunkedArray) -> Any:
+    return column.combine_chunks().to_numpy(zero_copy_only=False)

@@ -29,17 +29,28 @@ class Use(NamedTuple):
 
 
 class Column(NamedTuple):
-    """A column of a table; `position` is its place among the others, None where it is not known."""
+    """A column of a table; `position` is its place among the others, None where it is not known; `own` says that it
+    is the owner's, and no describer's.
+    """
 
     title: str
     id: str
+    num: int
     position: int | None
+    own: bool
+
+
+class Field(NamedTuple):
+    """A column that a name was found to mean."""
+
+    id: str
+    num: int
 
 
 class Match(NamedTuple):
-    """What a reference was matched with; `id` is None where it was not. `candidates` are the first of `total`."""
+    """What a reference was matched with; `num` is None where it was not. `candidates` are the first of `total`."""
 
-    id: str | None
+    num: int | None
     how: str | None
     candidates: list[str]
     total: int
@@ -48,22 +59,24 @@ class Match(NamedTuple):
 class Target:
     """A table, and how its columns are found: exactly, in another case, by position."""
 
-    def __init__(self, table_id: str, columns: list[Column]) -> None:
+    def __init__(self, table_id: str, num: int, columns: list[Column]) -> None:
         self.id = table_id
-        own = {c.title for c in columns if c.id.startswith(f"{table_id}.")}
+        self.num = num
+        own = {c.title for c in columns if c.own}
         # The owner's column stands for those that describers add under its title.
-        self.columns = [c for c in columns if c.title not in own or c.id.startswith(f"{table_id}.")]
+        self.columns = [c for c in columns if c.own or c.title not in own]
         self.titles = StoredColumns(c.title for c in self.columns)
-        self._exact: dict[str, list[str]] = {}
-        self._folded: dict[str, list[str]] = {}
+        self._exact: dict[str, list[Field]] = {}
+        self._folded: dict[str, list[Field]] = {}
         for column in self.columns:
-            self._exact.setdefault(column.title, []).append(column.id)
-            self._folded.setdefault(column.title.lower(), []).append(column.id)
+            found = Field(column.id, column.num)
+            self._exact.setdefault(column.title, []).append(found)
+            self._folded.setdefault(column.title.lower(), []).append(found)
         places = {c.position for c in self.columns}
         self.is_ordered = None not in places and len(places) == len(self.columns)
 
-    def named(self, name: Identifier, dialect: str | None) -> tuple[Sequence[str], str]:
-        """The ids of the columns that the name may mean, and how they were found."""
+    def named(self, name: Identifier, dialect: str | None) -> tuple[Sequence[Field], str]:
+        """The columns that the name may mean, and how they were found."""
         text = stored(name, dialect)
         if text in self._exact:
             return self._exact[text], "exact"
@@ -71,25 +84,25 @@ class Target:
             return self._folded.get(text.lower(), ()), "casefold"
         return (), "exact"
 
-    def find(self, name: Identifier, dialect: str | None) -> tuple[str, str] | None:
-        """The column's id and how it was found; None where the name means none or several."""
-        ids, how = self.named(name, dialect)
-        return (ids[0], how) if len(ids) == 1 else None
+    def find(self, name: Identifier, dialect: str | None) -> tuple[Field, str] | None:
+        """The column and how it was found; None where the name means none or several."""
+        fields, how = self.named(name, dialect)
+        return (fields[0], how) if len(fields) == 1 else None
 
-    def place(self, flow: Flow, dialect: str | None) -> dict[int, str]:
+    def place(self, flow: Flow, dialect: str | None) -> dict[int, int]:
         """Which column each output fills: by name; by position where no name fits, or the text lists the columns.
 
         Positions mean something only where the counts agree and every column's place is known.
         """
         outputs = flow.outputs
-        placed = {o.position: f[0] for o in outputs if o.name and (f := self.find(o.name, dialect))}
+        placed = {o.position: f[0].num for o in outputs if o.name and (f := self.find(o.name, dialect))}
         if (placed and not flow.listed) or any(o.star for o in outputs):
             return placed
         if self.is_ordered and len(outputs) == len(self.columns):
             taken = set(placed.values())
             for output, column in zip(outputs, self.columns, strict=True):
-                if output.position not in placed and column.id not in taken:
-                    placed[output.position] = column.id
+                if output.position not in placed and column.num not in taken:
+                    placed[output.position] = column.num
         return placed
 
 
@@ -103,7 +116,7 @@ class Uses:
         self._references: dict[Use, dict[TableName, int]] = {}
         self._matches: dict[int, Match] = {}
         self._bound: dict[Use, Binding] = {}
-        self.targets: dict[str, Target] = {}
+        self.targets: dict[int, Target] = {}
         self.coverage: dict[str, dict[str, int]] = {}
 
     # -- before matching
@@ -112,7 +125,7 @@ class Uses:
         """Reads the programs, and adds the tables that they name to `reference`."""
         self._read_programs()
         numbers: dict[tuple[Any, ...], int] = {}
-        known: Any = self._db.execute("SELECT count(*) FROM reference").fetchone()
+        known = self._db.execute("SELECT coalesce(max(ref), 0) FROM reference").fetchall()[0]
         for row in self._db.execute("""
             SELECT DISTINCT connection, from_ref.query AS query, from_ref.default_database, from_ref.default_schema
             FROM fact WHERE from_ref.query IS NOT NULL AND kind IN ('declaration', 'statement') ORDER BY ALL
@@ -131,7 +144,7 @@ class Uses:
         arrays = [pa.array(list(values), kind) for values, kind in zip(columns, kinds, strict=True)]
         references = [pa.array(list(numbers.values()), pa.int32()), *arrays]
         self._db.register("named", pa.table(references, ["ref", *names]))
-        self._db.execute("INSERT INTO reference SELECT * FROM named")
+        self._db.execute("INSERT INTO reference SELECT *, NULL FROM named")
         self._db.unregister("named")
 
     def _read_programs(self) -> None:
@@ -177,26 +190,30 @@ class Uses:
             return
         self._db.register("wanted", pa.table({"ref": pa.array(sorted(wanted), pa.int32())}))
         for ref, *match in self._db.execute("""
-            SELECT m.ref, m.id, m.how, m.candidates, m.total FROM match m JOIN wanted USING (ref)
+            SELECT w.ref, m.num, m.how, coalesce(s.candidates, []), coalesce(s.total, 0)
+            FROM wanted w LEFT JOIN match m USING (ref) LEFT JOIN match_several s USING (ref)
         """).fetchall():
             self._matches[ref] = Match(*match)
         self._db.execute("""
             CREATE TEMP TABLE bound_table AS
-            SELECT r.id FROM resource r JOIN node_of n ON n.id = r.id AND n.node = r.id
-            WHERE r.entity_type IN ('table', 'view') AND r.id IN (
-                SELECT m.id FROM match m JOIN wanted USING (ref) UNION ALL
-                SELECT t.node FROM link l JOIN found t ON t.link = l.link AND t.side = 'to'
-                WHERE l.from_type = 'tables_from_query')
+            SELECT num, connection || '/' || key AS id FROM resource
+            WHERE entity_type IN ('table', 'view') AND num NOT IN (SELECT num FROM alias) AND num IN (
+                SELECT m.num FROM match m JOIN wanted USING (ref) UNION ALL
+                SELECT t.node FROM link l JOIN found t ON t.link = l.link AND t.is_to
+                WHERE l.from_ref.type = 'tables_from_query')
         """)
         self._db.unregister("wanted")
-        columns: dict[str, list[Column]] = {}
+        columns: dict[int, list[Column]] = {}
         for table, *column in self._db.execute("""
-            SELECT f.table_id, f.title, f.id, nullif(f.position, 9223372036854775807)
-            FROM field f JOIN bound_table t ON t.id = f.table_id ORDER BY f.table_id, f.position, f.id
+            SELECT f.table_num, f.title, i.id, f.num, CAST(b.body->>'$.sort_order' AS BIGINT) AS position, f.own
+            FROM field f JOIN bound_table t ON t.num = f.table_num JOIN resource_id i ON i.num = f.num
+            JOIN resource r ON r.num = f.num
+            LEFT JOIN fact b ON b.kind = 'resource' AND b.source = r.source AND b.key = r.key
+            ORDER BY f.table_num, position NULLS LAST, i.id
         """).fetchall():
             columns.setdefault(table, []).append(Column(*column))
-        tables = self._db.execute("SELECT id FROM bound_table").fetchall()
-        self.targets = {table: Target(table, columns.get(table, [])) for (table,) in tables}
+        tables = self._db.execute("SELECT id, num FROM bound_table").fetchall()
+        self.targets = {num: Target(table, num, columns.get(num, [])) for table, num in tables}
 
     def program(self, use: Use) -> Program:
         return self._programs[use.query]
@@ -218,8 +235,8 @@ class Uses:
             catalogue: dict[TableName, Sequence[str]] = {}
             unordered: set[TableName] = set()
             for name, ref in self._references[use].items():
-                found = self._matches[ref].id
-                if found in self.targets and self.targets[found].columns:
+                found = self._matches[ref].num
+                if found is not None and self.targets[found].columns:
                     catalogue[name] = self.targets[found].titles
                     if not self.targets[found].is_ordered:
                         unordered.add(name)
@@ -230,12 +247,12 @@ class Uses:
         """The table that a name in the use means, and how it was matched."""
         reference = self.reference(use, name)
         match = self._matches[reference] if reference is not None else None
-        if match is None or match.id is None:
+        if match is None or match.num is None:
             return None
-        return self.targets[match.id], match.how or "exact"
+        return self.targets[match.num], match.how or "exact"
 
-    def column(self, use: Use, name: TableName, column: Identifier) -> tuple[str, str] | None:
-        """A column's id and how it was matched, table and column together."""
+    def column(self, use: Use, name: TableName, column: Identifier) -> tuple[Field, str] | None:
+        """A column and how it was matched, table and column together."""
         table = self.table(use, name)
         found = table[0].find(column, self.program(use).dialect) if table else None
         if table is None or found is None:

@@ -6,15 +6,15 @@ runs and times alone has the same content, and costs its header.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 
+import duckdb
 import orjson
 import pyarrow as pa
 
-from lineage.store.engine import cursor
-from lineage.store.tables import Change, ContentTable
+from lineage.store.snapshot import BY_HAND
+from lineage.store.tables import Change, ContentTable, Rows
 
 SCOPE = "graph"
 _PROVENANCE = pa.struct(
@@ -30,6 +30,7 @@ GRAPH_FIELDS = [
     ("inferred", pa.bool_()),
     ("usage", pa.string()),
     *((name, pa.string()) for name in ("from_id", "to_id", "level", "edge_kind", "expression", "sql")),
+    ("digest", pa.string()),
     ("clauses", pa.list_(pa.string())),
     ("provenance", pa.list_(_PROVENANCE)),
 ]
@@ -53,6 +54,8 @@ class GraphHeader:
         """The partitions that each connection takes part with."""
         taken: dict[str, list[str]] = {}
         for source in self.sources:
+            if source["connection"] == BY_HAND:
+                continue
             keys = taken.setdefault(source["connection"], [])
             if source["partition"] not in keys:
                 keys.append(source["partition"])
@@ -80,26 +83,21 @@ class Graphs:
                 return header
         return None
 
+    def scan(self, engine: duckdb.DuckDBPyConnection, name: str, header: GraphHeader) -> None:
+        """Makes the view `name` of the graph's rows, in no order."""
+        self.table.scan(engine, name, [(SCOPE, header.content)])
+
     def rows(self, header: GraphHeader) -> pa.Table:
         """The graph's rows, in the order of kind and key."""
-        rows = self.table.rows([(SCOPE, header.content)]).select(GRAPH_ROWS.names)
-        return rows.sort_by([("kind", "ascending"), ("key", "ascending")])
+        return self.table.rows([(SCOPE, header.content)]).select(GRAPH_ROWS.names)
 
-    def put(self, header: GraphHeader, rows: pa.Table) -> GraphHeader:
-        """Stores the graph of a partition, over the one that was there. `rows` are in the order of kind and
-        key.
+    def same(self, content: str) -> GraphHeader | None:
+        """A stored graph of this content."""
+        return next((header for header in self.headers() if header.content == content), None)
+
+    def put(self, header: GraphHeader, rows: Callable[[], Rows]) -> None:
+        """Stores the graph of a partition, over the one that was there. `rows` are asked for when no stored graph
+        has the header's content.
         """
-        stored = replace(header, content=_content_hash(rows))
-        change = Change(SCOPE, stored.to_json(), stored.content, lambda: rows)
+        change = Change(SCOPE, header.to_json(), header.content, rows)
         self.table.replace(SCOPE, header.partition, lambda _: change)
-        return stored
-
-
-def _content_hash(rows: pa.Table) -> str:
-    with cursor() as engine:
-        engine.register("graph_row", rows)
-        found: Any = engine.execute("""
-            WITH one AS (SELECT kind, key, md5(to_json(r)::VARCHAR) AS digest FROM graph_row r)
-            SELECT md5(coalesce(string_agg(digest, '' ORDER BY kind, key), '')) FROM one
-        """).fetchone()
-    return str(found[0])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from deltalake import DeltaTable
 
+from lineage.store.contents import read_segments
 from lineage.store.records_writer import SYNC
 from lineage.store.tables import BESIDE, HEADERS, ContentTable
 
@@ -101,8 +102,10 @@ def _expire(
 
 def _drop_contents(table: ContentTable, retention_hours: int, report: MaintenanceReport) -> None:
     """Contents that no header names, and that were written long enough ago to belong to no commit under way."""
-    named = {(h["scope"], h["content"]) for h in table.headers()}
-    for (scope, segment), at in sorted(_written(table.delta(), "scope", "segment").items()):
+    contents = {(h["scope"], h["content"]) for h in table.headers()}
+    written = _written(table.delta(), "scope", "segment")
+    named = read_segments({(scope, segment) for scope, segment in written}, contents)
+    for (scope, segment), at in sorted(written.items()):
         if (
             segment not in (HEADERS, BESIDE)
             and (scope, segment) not in named

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
+import duckdb
 import orjson
 import pyarrow as pa
 
 from connectors.errors import LineageError, StoreError
 from lineage.store.datasets import StoredDataset
 from lineage.store.rows import ROWS, content_hash, distinct, is_logged, query_key
-from lineage.store.tables import Change, ContentTable
+from lineage.store.tables import Change, ContentTable, Rows
 
 COMPLETE, PARTIAL = "complete", "partial"
+BY_HAND = "by hand"  # the scope of what people have added; no connection is called so
 
 # From what stood of each table's records, and whether the run is complete: what stands after it.
 DatasetsAfter = Callable[[Mapping[str, StoredDataset], bool], Mapping[str, StoredDataset]]
@@ -27,8 +30,10 @@ DatasetsAfter = Callable[[Mapping[str, StoredDataset], bool], Mapping[str, Store
 class SnapshotHeader:
     """What is known of a snapshot without reading its rows. Times are ISO texts in UTC.
 
-    `counts` are of distinct rows by kind (resource, declaration, statement, query); `open` says that the partition
-    had not ended when the run began; `held_back` that a complete run lost so much that it only added.
+    `counts` are of distinct rows by kind (resource, declaration, statement, query, run); `open` says that the
+    partition had not ended when the run began; `held_back` that a complete run lost so much that it only added.
+    `origin` is that of the edges that its declarations become; `addresses` are the names that other systems have for
+    its system, without any secret.
     """
 
     connection: str
@@ -45,6 +50,8 @@ class SnapshotHeader:
     instance: str = ""
     platform: str = ""
     dialect: str | None = None
+    origin: str = "declared"
+    addresses: Sequence[str] = ()
     attempted: int = 0
     failed: int = 0
     warnings: Sequence[str] = ()
@@ -66,6 +73,10 @@ class Snapshots:
     def headers(self, connection: str | None = None) -> list[SnapshotHeader]:
         """Stored snapshots' headers, by connection and partition, a partition's complete one first."""
         return [read_header(row) for row in self.table.headers(None if connection is None else [connection])]
+
+    def scan(self, engine: duckdb.DuckDBPyConnection, name: str, contents: Sequence[tuple[str, str]]) -> None:
+        """Makes the view `name` of the rows of contents, each (connection, hash), in no order."""
+        self.table.scan(engine, name, contents)
 
     def programs(self, connection: str) -> dict[str, bytes]:
         """The compiled programs in the connection's newest snapshot, by query key; those of folded logs, and those
@@ -135,9 +146,31 @@ class Snapshots:
             if [read_header(row).run_id for row in there] != [header.run_id]:
                 raise StoreError(f"a run of {header.connection} was stored meanwhile", hint="try it again")
             beside = _beside(datasets)
-            return Change(kind, header.to_json(), header.content, ROWS.empty_table, beside=beside)
+            return Change(
+                kind, header.to_json(), header.content, lambda: Rows.of(ROWS.empty_table()), beside=beside
+            )
 
         self.table.replace(header.connection, header.partition, plan)
+
+    def edit_by_hand(self, partition: str, edit: Callable[[pa.Table], pa.Table]) -> None:
+        """Stores what people have added as it is after `edit`, from the partition on; earlier ones keep what they had.
+
+        `edit` is given the newest rows and gives those that are to stand; it is called again when the commit was lost
+        to another.
+        """
+
+        def plan(known: list[dict[str, str]]) -> Change:
+            last = [read_header(row) for row in known[-1:]]
+            stand = self.table.rows([(BY_HAND, header.content) for header in last]).select(ROWS.names)
+            rows = distinct(edit(stand))
+            now = datetime.now(UTC).isoformat(timespec="milliseconds")
+            header = SnapshotHeader(BY_HAND, key, "", True, origin="manual", started_at=now, ended_at=now)
+            stored = replace(header, content=content_hash(rows), counts={"declaration": rows.num_rows})
+            return Change(COMPLETE, stored.to_json(), stored.content, lambda: Rows.of(rows))
+
+        newest = self.newest(BY_HAND)
+        key = max(partition, newest.partition) if newest else partition
+        self.table.replace(BY_HAND, key, plan)
 
     def forget(self, connection: str) -> None:
         """Deletes all that is stored of a connection; maintenance removes the files."""
@@ -191,7 +224,7 @@ class Snapshots:
                 _kind(final),
                 final.to_json(),
                 final.content,
-                lambda: complete_rows(merged),
+                lambda: Rows.of(complete_rows(merged)),
                 clears,
                 _beside(stand),
             )

@@ -4,30 +4,35 @@ A table holds three kinds of rows, told apart by the partition column `segment`:
 
 - *headers* (`segment = 'headers'`): one row for each `(scope, key, kind)`, small, naming a content by its hash;
 - *what lies beside a header* (`segment = 'beside'`): a row like it, for what is large and seldom asked for;
-- *content* (`segment = <hash>`): the rows themselves, immutable, shared by every header that names the hash.
+- *content* (`segment = <hash>`): the rows themselves, immutable, shared by every header that names the hash. A
+  content that is little changed lies as its changes over a whole one (`segment = <hash>-<hash of that one>`).
 
-So a state equal to one already stored costs its header alone, and one commit replaces a header together with
-the content it names: readers see the old state or the new one, never a mixture.
+So a state equal to one already stored costs its header alone, one that is little changed its changes, and one commit
+replaces a header together with the content it names: readers see the old state or the new one, never a mixture.
 """
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeVar
 
+import duckdb
 import pyarrow as pa
-import pyarrow.dataset as ds
-from deltalake import CommitProperties, DeltaTable, QueryBuilder, write_deltalake
+from deltalake import CommitProperties, DeltaTable, QueryBuilder, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 from connectors.errors import StoreError
+from lineage.store.contents import changes, over, pieces_of, scan
+from lineage.store.engine import cursor
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 HEADERS, BESIDE = "headers", "beside"
 COMMIT_DEADLINE_S = 120.0
+_BATCH_ROWS = 100_000
 
 PARTITIONS = [("scope", pa.string()), ("segment", pa.string())]
 HEADER_FIELDS = [
@@ -41,18 +46,31 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
+class Rows:
+    """A content to be written: what queries give in an engine; `kind`, `key` and `digest` are among their columns."""
+
+    engine: duckdb.DuckDBPyConnection
+    queries: Sequence[str]
+
+    @classmethod
+    def of(cls, table: pa.Table) -> Rows:
+        engine = cursor()
+        engine.register("given", table)
+        return cls(engine, ["SELECT * FROM given ORDER BY kind, key"])
+
+
+@dataclass(frozen=True)
 class Change:
     """What a commit puts: a header of a kind, and the content that it names.
 
-    `rows` gives the content and is called only when it is not stored yet; they need neither `scope` nor
-    `segment`. `clears` are further kinds of header under the same key that this one takes the place of; `beside`
-    lies beside the header, and goes when it goes.
+    `rows` gives the content and is called only when it is not stored yet; `clears` are further kinds of header under
+    the same key that this one takes the place of; `beside` lies beside the header, and goes when it goes.
     """
 
     kind: str
     header: str
     content: str
-    rows: Callable[[], pa.Table]
+    rows: Callable[[], Rows]
     clears: tuple[str, ...] = ()
     beside: str | None = None
 
@@ -104,14 +122,20 @@ class ContentTable:
         table = self._open()
         if table is None or not contents:
             return self.schema.empty_table()
-        wanted = " OR ".join(f"(scope = {_text(s)} AND segment = {_text(c)})" for s, c in contents)
-        dataset = table.to_pyarrow_dataset(file_pruning_predicate=wanted)
-        scopes, hashes = ({pair[at] for pair in contents} for at in (0, 1))
-        keep = ds.field("segment").isin(sorted(hashes)) & ds.field("scope").isin(sorted(scopes))
-        if kind is not None:
-            keep &= ds.field("kind") == kind
-        found = dataset.to_table(filter=keep).select(self.schema.names)
-        return found.cast(self.schema)
+        with cursor() as engine:
+            scan(engine, "stored", table, pieces_of(table, self.uri), set(contents), self.schema)
+            where = "" if kind is None else f" WHERE kind = {_text(kind)}"
+            found = engine.sql(
+                f"SELECT * FROM stored{where} ORDER BY scope, segment, kind, key"
+            ).to_arrow_table()
+        return found.select(self.schema.names).cast(self.schema)
+
+    def scan(
+        self, engine: duckdb.DuckDBPyConnection, name: str, contents: Collection[tuple[str, str]]
+    ) -> None:
+        """Makes the view `name` of the rows of contents, in no order, with `scope` and `segment` (the hash)."""
+        table = self._open()
+        scan(engine, name, table, pieces_of(table, self.uri), set(contents), self.schema)
 
     def delta(self) -> DeltaTable:
         """The table as deltalake sees it, for maintenance; made when it is absent."""
@@ -138,11 +162,12 @@ class ContentTable:
             known = _headers(table, [scope])
             change = plan(known)
             stored = any(h["content"] == change.content for h in known)
-            self._put(table, scope, key, change, with_rows=not stored)
+            base = None if stored else self._base(table, scope, key, known)
+            self._put(table, scope, key, change, with_rows=not stored, base=base)
             # Maintenance may have removed a content between our look and our commit.
-            if stored:
+            if stored or base:
                 table.update_incremental()
-                if not _holds(table, scope, change.content):
+                if not self._holds(table, scope, change.content):
                     self._put(table, scope, key, change, with_rows=True)
                     return True
             return not stored
@@ -157,40 +182,81 @@ class ContentTable:
         """Runs `attempt`, again when its commit was lost to another writer, each time on the reopened table."""
         return retried(self.uri, attempt)
 
-    def _put(self, table: DeltaTable, scope: str, key: str, change: Change, *, with_rows: bool) -> None:
+    def _base(self, table: DeltaTable, scope: str, key: str, known: list[dict[str, str]]) -> str | None:
+        """The whole content that the newest one at or before the key is, or lies over."""
+        earlier = [h["content"] for h in known if h["key"] <= key] or [h["content"] for h in known]
+        mine = [piece for piece in pieces_of(table, self.uri) if piece.scope == scope] if earlier else []
+        there = {piece.segment for piece in mine}
+        bases = [piece.base or piece.segment for piece in mine if piece.content == earlier[-1]]
+        return next((base for base in bases if base in there), None)
+
+    def _holds(self, table: DeltaTable, scope: str, content: str) -> bool:
+        """Whether a content can be read: it is there, and so is the one that it lies over."""
+        mine = [piece for piece in pieces_of(table, self.uri) if piece.scope == scope]
+        there = {piece.segment for piece in mine}
+        return any(piece.content == content and (piece.base or piece.segment) in there for piece in mine)
+
+    def _put(
+        self,
+        table: DeltaTable,
+        scope: str,
+        key: str,
+        change: Change,
+        *,
+        with_rows: bool,
+        base: str | None = None,
+    ) -> None:
         head = {"scope": scope, "segment": HEADERS, "kind": change.kind, "key": key}
         head |= {"content": change.content, "header": change.header}
         heads = [head]
         if change.beside is not None:
             heads.append({**head, "segment": BESIDE, "content": "", "header": change.beside})
-        parts = [pa.Table.from_pylist(heads, schema=self.schema)]
+        batches: list[Iterable[pa.RecordBatch]] = [
+            pa.Table.from_pylist(heads, schema=self.schema).to_batches()
+        ]
         kinds = ", ".join(map(_text, (change.kind, *change.clears)))
         where = f"(segment IN ('{HEADERS}', '{BESIDE}') AND key = {_text(key)} AND kind IN ({kinds}))"
         if with_rows:
-            parts.append(self._placed(change.rows(), scope, change.content))
-            where = f"({where} OR segment = {_text(change.content)})"
+            rows, segment = self._least(change, table, scope, base)
+            batches.append(self._placed(rows, scope, segment))
+            where = f"({where} OR segment = {_text(segment)})"
         write_deltalake(
             table,
-            pa.concat_tables(parts),
+            pa.RecordBatchReader.from_batches(self.schema, chain.from_iterable(batches)),
             mode="overwrite",
             predicate=f"scope = {_text(scope)} AND {where}",
+            writer_properties=WriterProperties(compression="ZSTD"),
             commit_properties=CommitProperties(max_commit_retries=15),
         )
 
-    def _placed(self, rows: pa.Table, scope: str, content: str) -> pa.Table:
-        constant = {"scope": scope, "segment": content}
+    def _least(self, change: Change, table: DeltaTable, scope: str, base: str | None) -> tuple[Rows, str]:
+        """What is to be written of a content, the whole or its changes, and the segment in which it lies."""
+        rows = change.rows()
+        if base:
+            pieces = pieces_of(table, self.uri)
+            changed = changes(rows.engine, rows.queries, table, pieces, (scope, base), self.schema)
+            if changed is not None:
+                return Rows(rows.engine, [changed]), over(change.content, base)
+        return rows, change.content
+
+    def _placed(self, rows: Rows, scope: str, segment: str) -> Iterator[pa.RecordBatch]:
+        for query in rows.queries:
+            for batch in rows.engine.sql(query).to_arrow_reader(_BATCH_ROWS):
+                yield self._as_stored(batch, {"scope": scope, "segment": segment})
+
+    def _as_stored(self, batch: pa.RecordBatch, constant: Mapping[str, str]) -> pa.RecordBatch:
         columns = []
         for field in self.schema:
             if field.name in constant:
-                columns.append(pa.repeat(pa.scalar(constant[field.name], field.type), rows.num_rows))
-            elif field.name in rows.column_names:
-                column = rows[field.name]
+                columns.append(pa.repeat(pa.scalar(constant[field.name], field.type), batch.num_rows))
+            elif field.name in batch.schema.names:
+                column = batch.column(field.name)
                 if not _same_kind(column.type, field.type):
                     raise StoreError(f"{self.uri}: column {field.name} is {column.type}, not {field.type}")
                 columns.append(column.cast(field.type))
             else:
-                columns.append(pa.nulls(rows.num_rows, field.type))
-        return pa.table(columns, schema=self.schema)
+                columns.append(pa.nulls(batch.num_rows, field.type))
+        return pa.record_batch(columns, schema=self.schema)
 
     def _open(self) -> DeltaTable | None:
         try:
@@ -253,10 +319,6 @@ def _headers(table: DeltaTable, scopes: Collection[str] | None) -> list[dict[str
 
 def _query(table: DeltaTable, query: str) -> pa.Table:
     return pa.table(QueryBuilder().register("t", table).execute(query).read_all())
-
-
-def _holds(table: DeltaTable, scope: str, content: str) -> bool:
-    return bool(table.file_uris(file_pruning_predicate=[("scope", "=", scope), ("segment", "=", content)]))
 
 
 def _same_kind(given: pa.DataType, wanted: pa.DataType) -> bool:

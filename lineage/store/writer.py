@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pyarrow as pa
 
-from connectors.model import DeclaredLineage, Resource, Statement, TablesFromSQLQuery
+from connectors.model import DeclaredLineage, ExternalRun, Resource, Statement, TablesFromSQLQuery
+from connectors.model.naming import dotted
 from lineage.sql.program import FORMAT
 from lineage.store.rows import ROWS, digest_of, distinct, logged_key, query_key
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from lineage.sql.query_log import QueryLog
 
 BATCH = 20_000
+_ENDS = {"from_identifier", "to_identifier"}
 
 
 class SnapshotWriter:
@@ -44,12 +46,15 @@ class SnapshotWriter:
         self._rows: list[tuple[Any, ...]] = []
         self._tables: list[pa.Table] = []
         self._links: list[dict[str, Any]] = []
+        self._job_definitions: set[str] = set()
         self.queries: dict[str, tuple[str, str | None]] = {}
         self.dialects: set[str] = set()  # of the SQL that was taken, as they were given
 
     def resource(self, resource: Resource) -> None:
         body = resource.model_dump_json(exclude_none=True, exclude_unset=True)
         r = resource
+        if r.entity_type == "job" and r.definition:
+            self._job_definitions.add(r.definition)
         self._rows.append(
             (r.databuilder_id, r.entity_type, r.parent_databuilder_id, r.title, r.database, r.schema, body)
         )
@@ -59,7 +64,10 @@ class SnapshotWriter:
     def declaration(self, declaration: DeclaredLineage) -> str:
         """Takes a declaration; gives the key under which edges and unresolved references name it."""
         ends = [self._end(declaration.from_identifier), self._end(declaration.to_identifier)]
-        return self._link("declaration", {"from_ref": ends[0], "to_ref": ends[1]})
+        row: dict[str, Any] = {"from_ref": ends[0], "to_ref": ends[1]}
+        if more := declaration.model_dump(exclude=_ENDS, exclude_defaults=True):
+            row["body"] = orjson.dumps(more, option=orjson.OPT_SORT_KEYS).decode()
+        return self._link("declaration", row)
 
     def statement(self, statement: Statement) -> None:
         if dialect := statement.dialect or self._dialect:
@@ -77,15 +85,21 @@ class SnapshotWriter:
         )
         self._link("statement", {"from_ref": reference, "body": rest})
 
+    def run(self, run: ExternalRun) -> None:
+        """Takes a run of another system; of one run of a job the last counts."""
+        body = run.model_dump_json(exclude_none=True)
+        digest = digest_of(body.encode())
+        self._add_link({"kind": "run", "key": dotted(run.job, run.id), "digest": digest, "body": body})
+
     def rows(self) -> pa.Table:
         """All rows, distinct and in a stable order; the programs of the queries are still to be compiled.
 
-        A resource's definition that is one of the queries is stored as that query's text is.
+        A resource's definition that is one of the queries, or a job's, is stored as a query's text is.
         """
         logged = self._logged() if self._log is not None else []
         self._flush()
         queries = []
-        stored: dict[str, str | None] = {}
+        stored = {sql: self._keep_sql(sql, self._dialect) for sql in self._job_definitions}
         for key, (sql, dialect) in self.queries.items():
             text = stored[sql] = self._keep_sql(sql, dialect)
             digest = digest_of(orjson.dumps([FORMAT, key, text]))
@@ -160,10 +174,13 @@ class SnapshotWriter:
 
     def _link(self, kind: str, row: dict[str, Any]) -> str:
         digest = digest_of(orjson.dumps([kind, row], option=orjson.OPT_SORT_KEYS))
-        self._links.append({"kind": kind, "key": digest, "digest": digest, **row})
+        self._add_link({"kind": kind, "key": digest, "digest": digest, **row})
+        return digest
+
+    def _add_link(self, row: dict[str, Any]) -> None:
+        self._links.append(row)
         if len(self._links) >= BATCH:
             self._flush()
-        return digest
 
     def _flush(self) -> None:
         if self._rows:

@@ -5,14 +5,17 @@ import os
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 import dagster as dg
 
+from connectors import Window
 from lineage.store import Store
 from pipelines.checks import COMPLETE, DROP, flow_checks
 from pipelines.extract import Outcome, RunInfo, extract_partition
 from pipelines.keys import AssetKeys
 from pipelines.metadata import flow_metadata, resource_metadata
+from pipelines.openlineage import DagsterRun, told_extract
 from pipelines.partitions import TimePartitions, window_of
 from pipelines.project import Project, usable_class
 from pipelines.records import records_held_open
@@ -97,10 +100,13 @@ def _run(
         accept_drop=name in accepted,
         full=FULL_TAG in context.run.tags,
     )
-    return [
-        extract_partition(project, store, name, window_of(parts, key), run, context.log)
-        for key in context.partition_keys
-    ]
+
+    def extract(window: Window) -> Outcome:
+        return extract_partition(project, store, name, window, run, context.log)
+
+    parent = DagsterRun(context.run.run_id, context.run.job_name)
+    windows = [window_of(parts, key) for key in context.partition_keys]
+    return [told_extract(project, parent, name, window, partial(extract, window)) for window in windows]
 
 
 def mark_process(context: dg.AssetExecutionContext) -> None:

@@ -2,15 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 
 import dagster as dg
 
+from lineage import LineageGraph
 from lineage.graph.build import build_graph
 from lineage.store import Store
 from pipelines.checks import COVERAGE, UNRESOLVED, graph_checks
 from pipelines.keys import AssetKeys
 from pipelines.metadata import graph_metadata
-from pipelines.partitions import TimePartitions
+from pipelines.openlineage import DagsterRun, told_graph
+from pipelines.partitions import TimePartitions, window_of
 from pipelines.project import Project, connection_specs
 from pipelines.records import records_held_open
 
@@ -38,14 +41,17 @@ def graph_asset(
     )
     def lineage_graph(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         specs = list(connection_specs(project))
+        parent = DagsterRun(context.run.run_id, context.run.job_name)
+
+        def build(key: str) -> LineageGraph:
+            return build_graph(store, key, specs, same_as=project.model.same_as, run_id=context.run.run_id)
+
         for key in context.partition_keys:
-            graph = build_graph(store, key, specs, same_as=project.model.same_as, run_id=context.run.run_id)
+            graph = told_graph(project, parent, window_of(parts, key), partial(build, key))
         newest = store.graphs.newest()
         if newest is not None and newest.partition > context.partition_keys[-1]:
             # What a past partition gave belongs into the newest graph too.
-            build_graph(
-                store, newest.partition, specs, same_as=project.model.same_as, run_id=context.run.run_id
-            )
+            build(newest.partition)
         reasons = dict(sorted(Counter(entry["reason"] for entry in graph.unresolved()).items()))
         with records_held_open(context.instance, context.run.run_id):
             yield dg.MaterializeResult(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipelines.cli import changes, edges
 from pipelines.cli.console import as_of_option, escape, json_option, out, out_json, project_of, rich_console
+from pipelines.cli.exporting import FORMS, export_graph
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -225,38 +228,35 @@ def explain(ctx: click.Context, start: str, end: str, as_of: str | None, as_json
 
 
 @command.command("export")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["json", "csv", "mermaid", "dot"]),
-    default="json",
-    show_default=True,
-)
+@click.option("--format", "form", type=click.Choice(FORMS), default="json", show_default=True)
 @click.option("--focus", metavar="ID", help="Only what is around this resource.")
 @click.option(
     "--depth", type=click.IntRange(1), default=1, show_default=True, help="With --focus: so many hops."
 )
-@click.option("--columns", is_flag=True, help="With --focus: column by column.")
+@click.option("--columns", is_flag=True, help="With --focus, or in an svg: column by column.")
+@click.option(
+    "--output",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write there; of parquet, the folder of its files.  [standard output]",
+)
 @as_of_option
 @click.pass_context
 def export(
-    ctx: click.Context, form: str, focus: str | None, depth: int, columns: bool, as_of: str | None
+    ctx: click.Context,
+    form: str,
+    focus: str | None,
+    depth: int,
+    columns: bool,
+    output: Path | None,
+    as_of: str | None,
 ) -> int:
     """The whole graph, or what is around one resource."""
     graph = _graph(ctx, as_of)
     whole = graph.to_dict() if focus is None else graph.around(focus, depth, columns=columns)
-    if form == "json":
-        out_json(whole)
-    elif form == "csv":
-        from lineage.formats.table import edges_csv
-
-        click.echo(edges_csv(whole["edges"]), nl=False)
-    elif form == "mermaid":
-        from lineage.formats.mermaid import flowchart
-
-        out(flowchart(whole["resources"], whole["edges"]))
-    else:
-        from lineage.formats.dot import digraph
-
-        out(digraph(whole["resources"], whole["edges"]))
+    export_graph(ctx, form, graph, whole, output, columns=columns)
     return 0
+
+
+for _other in (changes.impact, changes.diff, edges.add, edges.remove):
+    command.add_command(_other)

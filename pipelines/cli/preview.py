@@ -14,7 +14,15 @@ from pipelines.cli.console import err, escape, json_option, out_json, project_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from connectors import Dataset, DeclaredLineage, ExtractReport, RefusedRow, Resource, Statement
+    from connectors import (
+        Dataset,
+        DeclaredLineage,
+        ExternalRun,
+        ExtractReport,
+        RefusedRow,
+        Resource,
+        Statement,
+    )
     from pipelines.project import Project
 
 
@@ -67,6 +75,9 @@ class _Samples:
 
     def statement(self, statement: Statement) -> None:
         self._keep("statements", statement.model_dump(mode="json", exclude_none=True))
+
+    def run(self, run: ExternalRun) -> None:
+        self._keep("runs", run.model_dump(mode="json", exclude_none=True))
 
     def dataset(self, dataset: Dataset, schema: pa.Schema) -> None:
         self.rows.setdefault(dataset.name, [])

@@ -203,5 +203,6 @@ def connection_specs(project: Project) -> Iterator[ConnectionSpec]:
             defaults=model.defaults.given(),
             lookback_days=model.lookback,
             infer_tables=model.infer_tables,
+            emit_lineage=model.emit_lineage,
             renamed_from=model.renamed_from,
         )

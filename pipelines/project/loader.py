@@ -16,7 +16,7 @@ from connectors import Connector
 from connectors.config.secrets import expand
 from connectors.errors import ConfigError
 from connectors.registry import connector_names, is_path
-from pipelines.project.model import RESERVED, ConnectionModel, ProjectModel
+from pipelines.project.model import RESERVED, ConnectionModel, OpenLineageModel, ProjectModel
 
 FILE = "headwater.yaml"
 # Parts of the file that other versions know.
@@ -176,6 +176,7 @@ def _known_keys(path: tuple[str, ...]) -> list[str]:
     models: dict[tuple[int, str], type[BaseModel]] = {
         (1, ""): ProjectModel,
         (3, "connections"): ConnectionModel,
+        (2, "openlineage"): OpenLineageModel,
     }
     model = models.get((len(path), path[0] if len(path) > 1 else ""))
     if model is None:

@@ -7,7 +7,15 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from connectors.config.secrets import expand
 
@@ -76,6 +84,7 @@ class ConnectionModel(Section):
     allow_late: bool = False
     store_sql: Literal["full", "masked", "none"] | None = None
     infer_tables: bool = False
+    emit_lineage: bool = True
     lookback: int = Field(default=30, ge=1)
     renamed_from: ConnectionName | None = None
 
@@ -104,6 +113,29 @@ class ConnectionModel(Section):
         return text
 
 
+class OpenLineageModel(Section):
+    """Who is told of every flow run: the receiver's address, or a file that events are appended to."""
+
+    url: str | None = None
+    file: str | None = None
+    namespace: str | None = None
+    api_key: SecretStr | None = None
+    timeout_s: float = Field(default=2.0, gt=0, le=60)
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, text: str | None) -> str | None:
+        if text is not None and not text.startswith(("http://", "https://", "${")):
+            raise ValueError("not an address; write http://... or https://...")
+        return text
+
+    @model_validator(mode="after")
+    def _one_receiver(self) -> OpenLineageModel:
+        if (self.url is None) == (self.file is None):
+            raise ValueError("give either url or file")
+        return self
+
+
 class ProjectModel(Section):
     """The whole file."""
 
@@ -116,6 +148,7 @@ class ProjectModel(Section):
     credentials: dict[str, dict[str, Any]] = Field(default_factory=dict)
     connections: dict[ConnectionName, ConnectionModel]
     same_as: list[tuple[str, str]] = Field(default_factory=list)
+    openlineage: OpenLineageModel | None = None
 
     @model_validator(mode="after")
     def _distinct_renames(self) -> ProjectModel:

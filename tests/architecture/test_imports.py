@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("connectors", "lineage", "pipelines")
-HEAVY = ("dagster", "pyarrow", "duckdb", "deltalake", "sqlglot", "sqlalchemy", "httpx", "rich")
+HEAVY = ("dagster", "pyarrow", "duckdb", "deltalake", "sqlglot", "sqlalchemy", "httpx", "rich", "openlineage")
 COMMANDS = "from pipelines.cli.main import run; run({arguments!r})"
 
 

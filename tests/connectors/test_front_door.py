@@ -18,6 +18,7 @@ HEAVY = {
     "stamina",
     "yaml",
     "orjson",
+    "openlineage",
 }
 
 

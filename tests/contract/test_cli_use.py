@@ -29,6 +29,7 @@ WRONG_USE = [
     ("lineage", "upstream", "revenue", "--depth", "0"),
     ("lineage", "path", "revenue"),
     ("lineage", "export", "--format", "nonsense"),
+    ("lineage", "export", "--format", "parquet"),
     ("sql", "nowhere.sql"),
     ("sql", "--schemas", "nowhere.json"),
 ]
@@ -47,6 +48,7 @@ TEXTS = [
     ("lineage", "export", "--format", "csv"),
     ("lineage", "export", "--format", "mermaid"),
     ("lineage", "export", "--format", "dot"),
+    ("lineage", "export", "--format", "svg", "--columns"),
     ("--help",),
     ("--version",),
     ("lineage", "--help"),

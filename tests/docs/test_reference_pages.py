@@ -17,7 +17,7 @@ from connectors.http import HttpPolicy
 from connectors.registry import connector_names, load_connector
 from lineage import open_store
 from pipelines import load_project
-from pipelines.project.model import ConnectionModel, Defaults, Partitions, ProjectModel
+from pipelines.project.model import ConnectionModel, Defaults, OpenLineageModel, Partitions, ProjectModel
 from tests.docs.documents import ROOT, blocks, section, table
 
 PROJECT, CONNECTORS, LINEAGE = (
@@ -29,6 +29,7 @@ SECTIONS = {
     "A connection": ConnectionModel,
     "defaults": Defaults,
     "http": HttpPolicy,
+    "openlineage": OpenLineageModel,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy.pool import NullPool
 from connectors.builtin.database.catalogue import Queries, Query
 from connectors.builtin.database.connector import Database, cause_of
 from connectors.builtin.database.duckdb_dialect import NAME
+from connectors.builtin.database.file_address import database_file_addresses
 from connectors.builtin.database.selection import Selection
 from connectors.errors import ConnectorError, UnexpectedAnswer, Unreachable
 
@@ -86,6 +88,9 @@ class DuckDB(Database):
     @property
     def _file(self) -> Path:
         return self.path(self.config.path)
+
+    def addresses(self) -> Iterable[str]:
+        return database_file_addresses("duckdb", self._file)
 
     def engine(self) -> Engine:
         _must_be_duckdb(self._file)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import BaseModel, Field, SecretStr, model_validator
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
@@ -83,6 +84,20 @@ class Postgres(Database):
 
     class Config(PostgresLogin, Selection):
         """A PostgreSQL database, by URL or by its parts."""
+
+    @classmethod
+    def secrets(cls, config: BaseModel) -> list[str]:
+        # A URL without a login is no secret, and is the server's address.
+        return [one for one in super().secrets(config) if "@" in one or "password" in one or "://" not in one]
+
+    def addresses(self) -> Iterable[str]:
+        url: URL = self.config.address()
+        host = url.host or url.query.get("host")
+        # A socket is no address that others would know, and of several hosts none is the database's.
+        if not isinstance(host, str) or host.startswith(("/", "@")):
+            return ()
+        port, database = url.port or url.query.get("port") or 5432, url.database or url.username
+        return (f"postgres://{host}:{port}/{database or ''}",)
 
     def engine(self) -> Engine:
         url: URL = self.config.address()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import Field
@@ -12,6 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from connectors.builtin.database.catalogue import Queries, Query
 from connectors.builtin.database.connector import Database, cause_of
+from connectors.builtin.database.file_address import database_file_addresses
 from connectors.builtin.database.selection import Selection
 from connectors.errors import ConnectorError, UnexpectedAnswer, Unreachable
 
@@ -93,6 +95,9 @@ class Sqlite(Database):
     @property
     def _file(self) -> Path:
         return self.path(self.config.path)
+
+    def addresses(self) -> Iterable[str]:
+        return database_file_addresses("sqlite", self._file)
 
     def engine(self) -> Engine:
         return create_engine("sqlite://", creator=self._connect, poolclass=NullPool)

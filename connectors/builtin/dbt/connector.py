@@ -47,6 +47,7 @@ class Dbt(Connector):
 
     platform = "dbt"
     kinds = frozenset({"dbt"})
+    reads_files = True
 
     class Config(ConnectorConfig):
         """The artifacts of a dbt project."""

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
+from connectors.builtin.folder import modified_at
 from connectors.builtin.query_log.counters import Counters, counters_login
 from connectors.builtin.query_log.entries import Entries
-from connectors.builtin.query_log.log_files import LogFiles, modified_at
+from connectors.builtin.query_log.log_files import LogFiles
 from connectors.builtin.query_log.moments import BadEntry
-from connectors.builtin.query_log.rows import BrokenFile, Fault
+from connectors.builtin.query_log.rows import Fault
 from connectors.builtin.query_log.settings import QueryLogSettings
+from connectors.builtin.stream import BrokenFile
 from connectors.connector import Connector
 from connectors.errors import ConnectorError
 from connectors.model import CheckResult, Window

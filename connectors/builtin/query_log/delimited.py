@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from connectors.builtin.query_log.columns import Columns, Unit, find_columns, require
 from connectors.builtin.query_log.rows import Fault, Row
-from connectors.builtin.query_log.stream import TooLong, lines
+from connectors.builtin.stream import TooLong, lines
 
 
 def read_csv(

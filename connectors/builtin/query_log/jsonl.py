@@ -10,7 +10,7 @@ import orjson
 
 from connectors.builtin.query_log.columns import Columns, Layout, Unit, find_columns, missing
 from connectors.builtin.query_log.rows import Fault, Row
-from connectors.builtin.query_log.stream import TooLong, lines
+from connectors.builtin.stream import TooLong, lines
 
 KNOWN_SHAPES = 512  # of objects with the same keys; a log has a few
 

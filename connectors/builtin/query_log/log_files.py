@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Generator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from connectors.builtin.folder import find_files, location
+from connectors.builtin.folder import files_state, find_files, location, may_hold
 from connectors.builtin.query_log.delimited import read_csv
 from connectors.builtin.query_log.jsonl import read_jsonl
-from connectors.builtin.query_log.moments import EPOCH, Clock
+from connectors.builtin.query_log.moments import Clock
 from connectors.builtin.query_log.parquet import read_parquet
 from connectors.builtin.query_log.rows import Fault, Row
 from connectors.builtin.query_log.settings import Format, QueryLogSettings
-from connectors.builtin.query_log.stream import PARQUET, open_stream
-from connectors.errors import ConnectorError, Unreachable
+from connectors.builtin.stream import PARQUET, open_stream
+from connectors.errors import ConnectorError
 from connectors.model import Window
 
-CLOCKS_APART = timedelta(hours=1)  # of the machine that wrote a file and the one that ran the query
 _ENDINGS: dict[str, Format] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
@@ -63,7 +61,7 @@ class LogFiles:
 
     def may_hold(self, file: Path, window: Window) -> bool:
         """Whether a file was modified late enough to have entries of a window: none is logged before it runs."""
-        return not self._settings.skip_older or modified_at(file) >= window.start - CLOCKS_APART
+        return not self._settings.skip_older or may_hold(file, window)
 
     def read(self, file: Path, window: Window) -> Generator[Row | Fault]:
         """What stands in a file. Parts that can have nothing of the window may be missing.
@@ -104,15 +102,7 @@ class LogFiles:
         """Changes when a file is written to, added or taken away. By size and time: a log is long."""
         if not self._root.exists():
             return "absent"
-        digest = hashlib.blake2b(digest_size=16)
-        for file in find_files(self._root, self._settings.glob, self._warn):
-            try:
-                status = file.stat()
-                state = f"{status.st_size}-{status.st_mtime_ns}"
-            except OSError as error:  # taken away meanwhile, say
-                state = f"unreadable-{error.errno}"
-            digest.update(f"{self.name(file)}\0{state}\0".encode("utf-8", "surrogateescape"))
-        return digest.hexdigest()
+        return files_state(self._root, find_files(self._root, self._settings.glob, self._warn))
 
     def _named_format(self, file: Path) -> Format | None:
         if self._settings.format:
@@ -121,11 +111,3 @@ class LogFiles:
         if endings and endings[-1] in _PACKED:
             endings.pop()
         return _ENDINGS.get(endings[-1]) if endings else None
-
-
-def modified_at(file: Path) -> datetime:
-    """When a file was last written to. Raises Unreachable, for one that was taken away meanwhile too."""
-    try:
-        return EPOCH + timedelta(microseconds=file.stat().st_mtime_ns // 1000)
-    except OSError as error:
-        raise Unreachable(f"{file} cannot be read: {error.strerror}") from None

@@ -20,8 +20,8 @@ from connectors.builtin.query_log.columns import (
     require,
 )
 from connectors.builtin.query_log.moments import EPOCH, BadEntry, Clock
-from connectors.builtin.query_log.rows import BrokenFile, Fault, Row, Unreadable
-from connectors.builtin.query_log.stream import BUFFER, seekable
+from connectors.builtin.query_log.rows import Fault, Row, Unreadable
+from connectors.builtin.stream import BUFFER, BrokenFile, seekable
 from connectors.errors import UnexpectedAnswer
 from connectors.model import Window
 

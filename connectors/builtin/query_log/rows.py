@@ -24,9 +24,5 @@ class Fault(NamedTuple):
     unfinished: bool = False
 
 
-class BrokenFile(Exception):
-    """A file ends too early or is damaged; what was read before counts. The text is the cause."""
-
-
 class Unreadable:
     """Stands for a value that Python cannot hold."""

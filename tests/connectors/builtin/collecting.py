@@ -11,7 +11,7 @@ import pytest
 
 from connectors.connector import Connector, Context
 from connectors.http import HttpClient
-from connectors.model import DeclaredLineage, ExtractReport, Resource, Statement, Window
+from connectors.model import DeclaredLineage, ExternalRun, ExtractReport, Resource, Statement, Window
 
 DAY = Window("2026-11-20", datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC))
 
@@ -23,6 +23,7 @@ class Collected:
     resources: dict[str, Resource] = field(default_factory=dict)
     declarations: list[DeclaredLineage] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
+    runs: list[ExternalRun] = field(default_factory=list)
     report: ExtractReport = field(default_factory=ExtractReport)
 
     def resource(self, resource: Resource) -> None:
@@ -33,6 +34,9 @@ class Collected:
 
     def statement(self, statement: Statement) -> None:
         self.statements.append(statement)
+
+    def run(self, run: ExternalRun) -> None:
+        self.runs.append(run)
 
     def __getitem__(self, databuilder_id: str) -> Resource:
         return self.resources[databuilder_id]

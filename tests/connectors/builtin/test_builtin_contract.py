@@ -18,9 +18,11 @@ import pipelines.demo
 from connectors.builtin.database import DuckDB, Postgres, Sqlite
 from connectors.builtin.dbt import Dbt
 from connectors.builtin.jsonl import Jsonl
+from connectors.builtin.openlineage import OpenLineage
 from connectors.builtin.query_log import QueryLog
 from connectors.builtin.sql_files import SqlFiles
 from connectors.testing import ConnectorContract
+from tests.connectors.builtin.openlineage_events import as_lines, columns, dataset, event
 from tests.connectors.builtin.query_log.writing import DAY, entry
 from tests.services.conftest import postgres
 
@@ -110,6 +112,19 @@ class TestQueryLog(FileContract):
         (self.folder / "logs").mkdir()
         lines = [json.dumps(entry(sql=f"select {n}"), default=str) for n in range(3)]
         (self.folder / "logs" / "a.jsonl").write_text("\n".join(lines) + "\n")
+
+
+class TestOpenLineage(FileContract):
+    connector = OpenLineage
+    config = {"path": "events"}
+    wrong_config = NOWHERE
+    window = DAY
+
+    def write(self):
+        (self.folder / "events").mkdir()
+        written = columns("shop.sales.daily", total=[("shop.sales.orders", "amount", {})])
+        one = event(inputs=[dataset("shop.sales.orders")], outputs=[written])
+        (self.folder / "events" / "a.jsonl").write_text(as_lines(one, event("FAIL", run="r2")))
 
 
 USER, PASSWORD = "contract_user", "pg-canary-7781"

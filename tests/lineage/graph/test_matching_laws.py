@@ -39,18 +39,24 @@ def engine(tables: list[Table], references: list[Reference], defaults: dict[str,
                 "INSERT INTO connection VALUES (?, ?, ?, ?)",
                 [name, defaults.get("instance"), defaults.get("database"), defaults.get("schema")],
             )
+        db.execute("CREATE TABLE namespace (connection VARCHAR, namespace VARCHAR)")
         columns = [pa.array([t[n] for t in tables], pa.string()) for n in range(6)]
         db.register("given", pa.table(columns, names=list(Table._fields)))
-        db.execute("CREATE TABLE owner AS SELECT * FROM given")
+        db.execute("CREATE TABLE owner AS SELECT row_number() OVER () AS num, * FROM given")
+        db.execute("CREATE VIEW resource_id AS SELECT num, id FROM owner")
         db.execute(f"CREATE TABLE reference ({REFERENCE_COLUMNS})")
         for number, reference in enumerate(references):
             values: list = [number, reference.connection]
             for part in PARTS:
                 values += [getattr(reference, part), True]
-            db.execute(f"INSERT INTO reference VALUES ({', '.join('?' * len(values))})", values)
+            db.execute(f"INSERT INTO reference VALUES ({', '.join('?' * len(values))}, NULL)", values)
         match_references(db, "reference", "owner", "match")
-        found = db.execute("SELECT ref, id, how, candidates FROM match").fetchall()
-    return {ref: (one, how) if one else (None, sorted(candidates)) for ref, one, how, candidates in found}
+        found = {number: (None, []) for number in range(len(references))}
+        one = db.execute("SELECT m.ref, o.id, m.how FROM match m JOIN owner o USING (num)").fetchall()
+        found |= {ref: (owner, how) for ref, owner, how in one}
+        several = db.execute("SELECT ref, candidates FROM match_several").fetchall()
+        assert not {ref for ref, *_ in one} & {ref for ref, _ in several}
+        return found | {ref: (None, sorted(candidates)) for ref, candidates in several}
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,4 +1,4 @@
-"""A log file's bytes and lines, unpacked; what it is packed with is seen in its first bytes, not in its name."""
+"""A file's bytes and lines, unpacked; what it is packed with is seen in its first bytes, not in its name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from typing import BinaryIO, NamedTuple, Protocol, cast
 
 import pyarrow as pa
 
-from connectors.builtin.query_log.rows import BrokenFile
 from connectors.errors import Unreachable
 
 BUFFER = 1024 * 1024
@@ -23,6 +22,10 @@ BOM = b"\xef\xbb\xbf"
 PARQUET = b"PAR1"
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
+
+
+class BrokenFile(Exception):
+    """A file ends too early or is damaged; what was read before counts. The text is the cause."""
 
 
 class TooLong(NamedTuple):

@@ -1,0 +1,177 @@
+"""How contents lie in files: whole, or as changes over a whole one; read in place by an embedded engine.
+
+A change is a row that is new or different, or one of kind `-<kind>` that says that the row of that kind and key is
+gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+from urllib.parse import unquote
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as ds
+from deltalake import DeltaTable
+
+GONE = "-"
+MOST_CHANGED = 0.25  # of a whole content: with more it is written whole
+_OVER = "-"  # in a segment's name, between a content and the one that it lies over
+
+
+class Piece(NamedTuple):
+    """A file of a content's rows."""
+
+    file: str
+    scope: str
+    segment: str
+
+    @property
+    def content(self) -> str:
+        return self.segment.partition(_OVER)[0]
+
+    @property
+    def base(self) -> str:
+        """The whole content that this one's changes lie over; empty for a whole one."""
+        return self.segment.partition(_OVER)[2]
+
+
+def over(content: str, base: str) -> str:
+    """The segment of a content whose changes lie over a whole one."""
+    return f"{content}{_OVER}{base}"
+
+
+def pieces_of(table: DeltaTable | None, uri: str) -> list[Piece]:
+    """All files of a table."""
+    if table is None:
+        return []
+    actions = pa.table(table.get_add_actions(flatten=True))
+    columns = [actions[name].to_pylist() for name in ("path", "partition.scope", "partition.segment")]
+    return [
+        Piece(f"{uri}/{unquote(path)}", scope, segment) for path, scope, segment in zip(*columns, strict=True)
+    ]
+
+
+def read_segments(
+    segments: Collection[tuple[str, str]], contents: Collection[tuple[str, str]]
+) -> set[tuple[str, str]]:
+    """Of segments, each (scope, name), those from which contents, each (scope, hash), are read."""
+    read = set()
+    for scope, segment in segments:
+        piece = Piece("", scope, segment)
+        if (scope, piece.content) in contents:
+            read |= {(scope, segment), (scope, piece.base or segment)}
+    return read
+
+
+def scan(
+    engine: duckdb.DuckDBPyConnection,
+    name: str,
+    table: DeltaTable | None,
+    pieces: Sequence[Piece],
+    contents: Collection[tuple[str, str]],
+    schema: pa.Schema,
+) -> None:
+    """Makes the view `name` of contents, each (scope, hash): their rows, `segment` being the content's hash.
+
+    `pieces` are all files of the table; those of other contents are not read.
+    """
+    there = {(piece.scope, piece.segment): piece for piece in pieces}
+    read = []  # scope, content, segment that it is read from, whether those are changes
+    for scope, segment in there:
+        content, base = there[scope, segment].content, there[scope, segment].base
+        if (scope, content) not in contents or (base and (scope, content) in there):
+            continue
+        read.append((scope, content, segment, bool(base)))
+        if base:
+            read.append((scope, content, base, False))
+    if table is None or not read:
+        engine.register(f"{name}_none", schema.empty_table())
+        engine.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM {name}_none")
+        return
+    segments = {(scope, segment) for scope, _, segment, _ in read}
+    _raw(engine, f"{name}_raw", table, [p for p in pieces if (p.scope, p.segment) in segments])
+    engine.execute(f"""
+        CREATE OR REPLACE TEMP TABLE {name}_read (scope VARCHAR, content VARCHAR, segment VARCHAR, is_change BOOLEAN)
+    """)
+    engine.executemany(f"INSERT INTO {name}_read VALUES (?, ?, ?, ?)", read)
+    columns = ", ".join(f'r."{field}"' for field in schema.names if field not in ("scope", "segment"))
+    rows = f"FROM {name}_raw r JOIN {name}_read p ON p.scope = r.scope AND p.segment = r.segment"
+    where = ""
+    if any(is_change for *_, is_change in read):
+        engine.execute(f"""
+            CREATE OR REPLACE TEMP TABLE {name}_change AS
+            SELECT p.scope, p.content, ltrim(r.kind, '{GONE}') AS kind, r.key {rows} WHERE p.is_change
+        """)
+        where = f"""
+            WHERE (p.is_change AND NOT starts_with(r.kind, '{GONE}')) OR (NOT p.is_change AND NOT EXISTS (
+                SELECT 1 FROM {name}_change c
+                WHERE c.scope = p.scope AND c.content = p.content AND c.kind = r.kind AND c.key = r.key))
+        """
+    engine.execute(f"""
+        CREATE OR REPLACE TEMP VIEW {name} AS
+        SELECT p.scope, p.content AS segment, {columns} {rows} {where}
+    """)
+
+
+def _raw(engine: duckdb.DuckDBPyConnection, name: str, table: DeltaTable, pieces: Sequence[Piece]) -> None:
+    """Makes the view `name` of the rows in files, with their scope and segment."""
+    if any("://" in piece.file for piece in pieces):
+        wanted = " OR ".join(
+            f"(scope = '{scope}' AND segment = '{segment}')" for scope, segment in {p[1:] for p in pieces}
+        )
+        dataset = table.to_pyarrow_dataset(file_pruning_predicate=wanted)
+        both = [sorted({piece[at] for piece in pieces}) for at in (1, 2)]
+        keep = ds.field("scope").isin(both[0]) & ds.field("segment").isin(both[1])
+        engine.register(f"{name}_dataset", dataset.filter(keep))
+        engine.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM {name}_dataset")
+        return
+    # Of local files the engine's own reader takes half the time.
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE {name}_file (file VARCHAR, scope VARCHAR, segment VARCHAR)")
+    engine.executemany(f"INSERT INTO {name}_file VALUES (?, ?, ?)", list(pieces))
+    files = ", ".join("'" + piece.file.replace("'", "''") + "'" for piece in pieces)
+    engine.execute(f"""
+        CREATE OR REPLACE TEMP VIEW {name} AS
+        SELECT f.scope, f.segment, r.* EXCLUDE (filename)
+        FROM read_parquet([{files}], filename = true, hive_partitioning = false) r
+        JOIN {name}_file f ON f.file = r.filename
+    """)
+
+
+def changes(
+    engine: duckdb.DuckDBPyConnection,
+    queries: Sequence[str],
+    table: DeltaTable,
+    pieces: Sequence[Piece],
+    base: tuple[str, str],
+    schema: pa.Schema,
+) -> str | None:
+    """A query for what differs between the rows of queries and a stored whole content (scope, hash).
+
+    None where that is so much that the whole is better written again.
+    """
+    query = " UNION ALL BY NAME ".join(f"({one})" for one in queries)
+    scan(engine, "base_row", table, pieces, {base}, schema)
+    engine.execute("CREATE OR REPLACE TEMP TABLE base_key AS SELECT kind, key, digest FROM base_row")
+    engine.execute(f"""
+        CREATE OR REPLACE TEMP TABLE changed_row AS
+        SELECT n.* FROM ({query}) n
+        ANTI JOIN base_key b ON b.kind = n.kind AND b.key = n.key AND b.digest = n.digest
+    """)
+    most = _count(engine, "base_key") * MOST_CHANGED
+    if _count(engine, "changed_row") > most:
+        return None
+    engine.execute(f"""
+        CREATE OR REPLACE TEMP TABLE gone_row AS
+        SELECT '{GONE}' || b.kind AS kind, b.key FROM base_key b
+        ANTI JOIN ({query}) n ON n.kind = b.kind AND n.key = b.key
+    """)
+    count = _count(engine, "changed_row") + _count(engine, "gone_row")
+    if count > most:
+        return None
+    return "SELECT * FROM (SELECT * FROM changed_row UNION ALL BY NAME SELECT * FROM gone_row) ORDER BY kind, key"
+
+
+def _count(engine: duckdb.DuckDBPyConnection, table: str) -> int:
+    return int(engine.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])

@@ -1,0 +1,68 @@
+"""The graph of a project folder as its files are now: a branch's dbt manifest over what is stored of the rest.
+
+Nothing of it is kept: what is read goes to a store of its own, which ends with the comparison.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from connectors.errors import ConfigError, RunError
+from lineage import LineageGraph
+from lineage.store import Store, open_store
+from pipelines.project import Project, connection_specs, connector_class
+
+_log = logging.getLogger("headwater.branch")
+
+
+@dataclass(frozen=True)
+class BranchGraph:
+    """A folder's graph: which connections were read now, which are as stored, and those of which nothing is known."""
+
+    graph: LineageGraph
+    read: list[str]
+    stored: list[str]
+    unknown: list[str]
+
+
+def branch_graph(
+    project: Project, scratch: str, else_from: Store | None = None, read: Sequence[str] | None = None
+) -> BranchGraph:
+    """Reads connections of the folder, those named or all that read files, and builds the graph in `scratch`.
+
+    The others are as the project has stored them, or else as `else_from` has. Raises ConfigError for a name that is no
+    connection's, and RunError when one that is to be read fails.
+    """
+    from lineage.graph.build import build_graph
+    from pipelines.extract import FAILED, RunInfo, extract_partition
+    from pipelines.partitions import key_at, partitions_definition, window_of
+
+    if unknown := sorted(set(read or ()) - set(project.connections)):
+        known = ", ".join(project.connections)
+        raise ConfigError(
+            f"no connection is named {', '.join(unknown)} in {project.folder}", hint=f"there are {known}"
+        )
+    now = datetime.now(UTC)
+    window = window_of(partitions_definition(project.model.partitions), key_at(project.model.partitions, now))
+    store = open_store(scratch)
+    names = [name for name in project.connections if (name in read if read else _reads_files(project, name))]
+    for name in names:
+        outcome = extract_partition(project, store, name, window, RunInfo("branch", now), _log)
+        if outcome.status == FAILED:
+            raise RunError(f"{name} of {project.folder} could not be read: {outcome.error}")
+    kept = open_store(project.storage, project.storage_options)
+    others = [name for name in project.connections if name not in names]
+    further = [kept, *([else_from] if else_from else [])]
+    lost = [name for name in others if not any(one.snapshots.newest(name, window.key) for one in further)]
+    specs = list(connection_specs(project))
+    graph = build_graph(
+        store, window.key, specs, same_as=project.model.same_as, run_id="branch", else_from=further
+    )
+    return BranchGraph(graph, names, [name for name in others if name not in lost], lost)
+
+
+def _reads_files(project: Project, name: str) -> bool:
+    return connector_class(project, name).reads_files
