@@ -10,8 +10,6 @@ Resources are numbers here: tables of references and owners are joined by the mi
 
 from __future__ import annotations
 
-from typing import Any
-
 import duckdb
 
 PARTS = ("instance", "database", "schema", "title")
@@ -84,10 +82,10 @@ def match_references(db: duckdb.DuckDBPyConnection, references: str, owners: str
     """)
 
 
-def guess_names(
-    db: duckdb.DuckDBPyConnection, references: str, owners: str, matches: str
-) -> dict[int, list[str]]:
-    """For references that found nothing: up to five owners of the same name elsewhere, or of a similar one."""
+def guess_names(db: duckdb.DuckDBPyConnection, references: str, owners: str, matches: str) -> None:
+    """Makes `guess` (ref, ids): for references that found nothing, up to five owners of the same name elsewhere, or of
+    a similar one.
+    """
     db.execute(f"""
         CREATE OR REPLACE TEMP TABLE lost AS
         SELECT r.ref, lower(r.title) AS name FROM {references} r
@@ -105,12 +103,12 @@ def guess_names(
         similar = """UNION ALL SELECT l.ref, o.num, jaro_winkler_similarity(l.name, o.name) AS score
             FROM lost l JOIN named o ON left(l.name, 2) = left(o.name, 2) AND l.name <> o.name
             WHERE jaro_winkler_similarity(l.name, o.name) > 0.88"""
-    found: list[tuple[Any, ...]] = db.execute(f"""
+    db.execute(f"""
+        CREATE OR REPLACE TABLE guess AS
         WITH near AS (SELECT l.ref, o.num, 2.0 AS score FROM lost l JOIN named o ON l.name = o.name {similar})
-        SELECT ref, list(r.id ORDER BY score DESC, r.id)[:{MAX_GUESSES}]
+        SELECT ref, list(r.id ORDER BY score DESC, r.id)[:{MAX_GUESSES}] AS ids
         FROM near JOIN resource_id r USING (num) GROUP BY ref
-    """).fetchall()
-    return {int(ref): list(ids) for ref, ids in found}
+    """)
 
 
 def _joined(db: duckdb.DuckDBPyConnection, references: str, owners: str, *, exact: bool) -> str:

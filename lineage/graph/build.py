@@ -27,7 +27,7 @@ from lineage.graph.nodes import build_nodes, find_parents, place_references
 from lineage.graph.queries import query_edges
 from lineage.graph.rows import graph_rows
 from lineage.graph.traverse import LineageGraph
-from lineage.graph.unresolved import Unresolved
+from lineage.graph.unresolved import MISSING, tell
 from lineage.graph.usage import collect_usage
 from lineage.graph.uses import Uses
 from lineage.resolve import REFERENCE_COLUMNS, guess_names, match_references
@@ -80,19 +80,18 @@ def _built(
 ) -> tuple[GraphHeader, Rows]:
     """What there is to count of a graph, and its rows."""
     db = duckdb.connect()
-    db.execute(
-        "SET preserve_insertion_order = false"
-    )  # the order of rows means nothing here, and costs memory
+    # The order of rows means nothing here, and keeping it costs memory.
+    db.execute("SET preserve_insertion_order = false")
     load(db, sources, connections)
-    unresolved: list[Unresolved] = []
-    build_nodes(db, same_as, unresolved)
-    uses = resolve(db, unresolved)
-    counts, rows = graph_rows(db, _newest(unresolved, sources))
+    db.execute(f"CREATE TABLE missing ({MISSING})")
+    build_nodes(db, same_as)
+    uses = resolve(db)
+    counts, rows = graph_rows(db)
     return GraphHeader("", counts=counts, coverage=uses.coverage), rows
 
 
-def resolve(db: duckdb.DuckDBPyConnection, unresolved: list[Unresolved]) -> Uses:
-    """References in, edges out: makes `edge` and `usage`, and adds to `unresolved`."""
+def resolve(db: duckdb.DuckDBPyConnection) -> Uses:
+    """References in, edges out: makes `edge` and `usage`, and adds to `missing`."""
     db.execute(f"CREATE TABLE reference ({REFERENCE_COLUMNS})")
     db.execute(f"CREATE TABLE raw_edge ({RAW_EDGE})")
     db.execute(f"CREATE TABLE reason ({REASON})")
@@ -104,42 +103,25 @@ def resolve(db: duckdb.DuckDBPyConnection, unresolved: list[Unresolved]) -> Uses
     if infer_tables(db, uses):
         find_parents(db)
         match_references(db, "reference", "owner", "match")
-    guesses = guess_names(db, "reference", "owner", "match")
+    guess_names(db, "reference", "owner", "match")
     resolve_ends(db)
     declared_edges(db)
-    unresolved += unresolved_declarations(db, guesses)
-    unresolved += query_edges(db, uses, guesses)
+    unresolved_declarations(db)
+    tell(db, query_edges(db, uses))
     collect_usage(db, uses)
-    unresolved += _missing_parents(db)
+    _missing_parents(db)
     merge_edges(db)
     return uses
 
 
-def _missing_parents(db: duckdb.DuckDBPyConnection) -> list[Unresolved]:
-    rows = db.execute("""
-        SELECT i.id, r.parent_key, r.source
-        FROM resource r JOIN resource_id i USING (num) ANTI JOIN parent p USING (num) WHERE r.parent_key IS NOT NULL
-    """).fetchall()
-    return [
-        Unresolved(
-            {"type": "internal_resource", "databuilder_id": parent},
-            "from",
-            child,
-            "undeclared_internal",
-            f"{parent}, the parent of {child}, is not declared by this connection",
-            source,
-        )
-        for child, parent, source in rows
-    ]
-
-
-def _newest(unresolved: Sequence[Unresolved], sources: Sequence[Source]) -> list[Unresolved]:
-    """Of what the same SQL of one connection cannot resolve in several snapshots, the newest one's."""
-    out: dict[tuple[str | None, str], Unresolved] = {}
-    for entry in sorted(unresolved, key=lambda u: -1 if u.source is None else u.source):
-        if entry.source is None or entry.query is None:
-            out[None, entry.to_json()] = entry
-        else:
-            anywhere = replace(entry, source=None, declaration=None)
-            out[sources[entry.source].connection, anywhere.to_json()] = entry
-    return list(out.values())
+def _missing_parents(db: duckdb.DuckDBPyConnection) -> None:
+    db.execute("""
+        INSERT INTO missing
+        SELECT r.source, NULL, NULL, to_json({
+            'candidates': [], 'counterpart': i.id, 'guessed': false,
+            'message': r.parent_key || ', the parent of ' || i.id || ', is not declared by this connection',
+            'reason': 'undeclared_internal', 'side': 'from',
+            'reference': {'databuilder_id': r.parent_key, 'type': 'internal_resource'}})
+        FROM resource r JOIN resource_id i USING (num) ANTI JOIN parent p USING (num)
+        WHERE r.parent_key IS NOT NULL
+    """)

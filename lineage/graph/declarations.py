@@ -6,7 +6,6 @@ from typing import Any
 
 import duckdb
 
-from lineage.graph.unresolved import Unresolved
 from lineage.resolve import PARTS
 from lineage.store.snapshot import BY_HAND
 
@@ -145,42 +144,19 @@ def declared_edges(db: duckdb.DuckDBPyConnection) -> None:
     db.execute("DROP TABLE pair")
 
 
-def unresolved_declarations(db: duckdb.DuckDBPyConnection, guesses: dict[int, list[str]]) -> list[Unresolved]:
-    """An entry for each declared end that was not found, and for each pair that has no meaning."""
-    entries = []
-    for source, digest, from_ref, to_ref in db.execute("""
-        SELECT source, digest, from_ref, to_ref FROM link WHERE NOT supported
-    """).fetchall():
-        message = f"lineage from {from_ref['type']} to {to_ref['type']} has no meaning"
-        if to_ref["type"] == _QUERY:
-            message += ": a query is never a target"
-        query = from_ref["query"] or to_ref["query"]
-        entries.append(
-            Unresolved(
-                _plain(from_ref),
-                "from",
-                name_of(to_ref),
-                "unsupported_pair",
-                message,
-                source,
-                (),
-                query,
-                digest,
-            )
-        )
-    for (
-        is_to,
-        source,
-        connection,
-        digest,
-        mine,
-        other,
-        node,
-        candidates,
-        total,
-        of_column,
-        ref,
-    ) in db.execute("""
+def unresolved_declarations(db: duckdb.DuckDBPyConnection) -> None:
+    """Adds to `missing` an entry for each declared end that was not found, and for each pair that has no meaning."""
+    db.execute(f"""
+        INSERT INTO missing
+        SELECT source, coalesce(from_ref.query, to_ref.query), digest, to_json({{
+            'candidates': [], 'counterpart': {_name("to_ref")}, 'guessed': false,
+            'message': 'lineage from ' || from_ref.type || ' to ' || to_ref.type || ' has no meaning'
+                || CASE WHEN to_ref.type = '{_QUERY}' THEN ': a query is never a target' ELSE '' END,
+            'reason': 'unsupported_pair', 'reference': {_json("from_ref")}, 'side': 'from'}})
+        FROM link WHERE NOT supported
+    """)
+    db.execute(f"""
+        INSERT INTO missing
         WITH lost AS (
             SELECT link, is_to, NULL AS ref, NULL AS column_title FROM internal_end WHERE num IS NULL
             UNION ALL
@@ -190,51 +166,53 @@ def unresolved_declarations(db: duckdb.DuckDBPyConnection, guesses: dict[int, li
             SELECT c.num, c.column_title, list(i.id ORDER BY i.id) AS ids
             FROM (SELECT num, column_title, unnest(nums) AS one FROM column_choice WHERE len(nums) > 1) c
             JOIN resource_id i ON i.num = c.one GROUP BY ALL
+        ), told AS (
+            SELECT l.source, l.connection, l.digest, e.is_to,
+                   CASE WHEN e.is_to THEN l.to_ref ELSE l.from_ref END AS mine,
+                   CASE WHEN e.is_to THEN l.from_ref ELSE l.to_ref END AS other, o.id AS counterpart, t.id AS table_id,
+                   coalesce(v.candidates, c.ids) AS several, coalesce(v.total, len(c.ids)) AS total, g.ids AS near
+            FROM lost e JOIN link l USING (link)
+            LEFT JOIN match m USING (ref) LEFT JOIN match_several v USING (ref) LEFT JOIN guess g USING (ref)
+            LEFT JOIN resource_id t ON t.num = m.num
+            LEFT JOIN choice c ON c.num = m.num AND c.column_title = e.column_title
+            LEFT JOIN found f ON f.link = e.link AND f.is_to <> e.is_to LEFT JOIN resource_id o ON o.num = f.node
+        ), judged AS (
+            SELECT *, {_name("mine")} AS name, CASE
+                WHEN mine.type = '{_INTERNAL}' THEN 'undeclared_internal'
+                WHEN several IS NOT NULL THEN 'ambiguous' ELSE 'not_found' END AS reason
+            FROM told
         )
-        SELECT e.is_to, l.source, l.connection, l.digest, CASE WHEN e.is_to THEN l.to_ref ELSE l.from_ref END,
-               CASE WHEN e.is_to THEN l.from_ref ELSE l.to_ref END, o.id,
-               coalesce(v.candidates, c.ids, CASE WHEN t.id IS NOT NULL THEN [t.id] ELSE [] END),
-               coalesce(v.total, len(c.ids), 0), m.num IS NOT NULL, e.ref
-        FROM lost e JOIN link l USING (link)
-        LEFT JOIN match m USING (ref) LEFT JOIN match_several v USING (ref) LEFT JOIN resource_id t ON t.num = m.num
-        LEFT JOIN choice c ON c.num = m.num AND c.column_title = e.column_title
-        LEFT JOIN found f ON f.link = e.link AND f.is_to <> e.is_to LEFT JOIN resource_id o ON o.num = f.node
-    """).fetchall():
-        near = guesses.get(ref, [])
-        where = "any connection" if connection == BY_HAND else "this connection"
-        reason, message, candidates, guessed = _why(mine, where, of_column, candidates, total, near)
-        entries.append(
-            Unresolved(
-                _plain(mine),
-                "to" if is_to else "from",
-                node or name_of(other),
-                reason,
-                message,
-                source,
-                tuple(candidates),
-                other["query"],
-                digest,
-                guessed,
-            )
-        )
-    return entries
+        SELECT source, other.query, digest, to_json({{
+            'candidates': coalesce(several, CASE WHEN table_id IS NOT NULL THEN [table_id] END, near, []),
+            'counterpart': coalesce(counterpart, {_name("other")}),
+            'guessed': reason = 'not_found' AND table_id IS NULL AND near IS NOT NULL,
+            'message': CASE
+                WHEN reason = 'undeclared_internal' THEN name || ' is not declared by '
+                    || CASE WHEN connection = '{BY_HAND}' THEN 'any' ELSE 'this' END || ' connection'
+                WHEN reason = 'ambiguous' THEN
+                    name || ' could be ' || total || ' resources; say more of its name, or set defaults'
+                WHEN table_id IS NOT NULL THEN 'the table is ' || table_id || ', which has no column ' || mine."column"
+                ELSE 'no connection owns ' || name
+                    || CASE WHEN near IS NULL THEN '' ELSE '; the candidates are guesses by name' END END,
+            'reason': reason, 'reference': {_json("mine")}, 'side': CASE WHEN is_to THEN 'to' ELSE 'from' END}})
+        FROM judged
+    """)
 
 
-def _why(
-    reference: Any, where: str, of_column: bool, candidates: list[str], total: int, near: list[str]
-) -> tuple[str, str, list[str], bool]:
-    """Reason, message, candidates, and whether those are guesses."""
-    name = name_of(reference)
-    if reference["type"] == _INTERNAL:
-        return "undeclared_internal", f"{name} is not declared by {where}", [], False
-    if of_column and len(candidates) == 1:
-        message = f"the table is {candidates[0]}, which has no column {reference['column']}"
-        return "not_found", message, candidates, False
-    if candidates:
-        message = f"{name} could be {total} resources; say more of its name, or set defaults"
-        return "ambiguous", message, candidates, False
-    message = f"no connection owns {name}" + ("; the candidates are guesses by name" if near else "")
-    return "not_found", message, near, bool(near)
+def _name(reference: str) -> str:
+    """In SQL: a reference in short, for people, as `name_of`."""
+    parts = ", ".join(
+        f"nullif({reference}.\"{part}\", '')" for part in ("cluster", "database", "schema", "table", "column")
+    )
+    return f"""CASE {reference}.type WHEN '{_INTERNAL}' THEN {reference}.key WHEN '{_QUERY}' THEN 'a query'
+        ELSE concat_ws('.', {parts}) END"""
+
+
+def _json(reference: str) -> str:
+    """In SQL: a reference as it was declared, without what is absent; a query's text lies beside it."""
+    names = ("cluster", "column", "database", "default_database", "default_schema", "schema", "table", "type")
+    fields = ", ".join(f"'{name}': {reference}.\"{name}\"" for name in names)
+    return f"json_merge_patch('{{}}', to_json({{{fields}, 'databuilder_id': {reference}.key}}))"
 
 
 def name_of(reference: Any) -> str:
@@ -245,11 +223,3 @@ def name_of(reference: Any) -> str:
         return "a query"
     parts = [reference[p] for p in ("cluster", "database", "schema", "table", "column")]
     return ".".join(part for part in parts if part)
-
-
-def _plain(reference: Any) -> dict[str, Any]:
-    """The reference's JSON as it was declared; a query's text lies beside it."""
-    named = {k: v for k, v in reference.items() if v is not None and k != "query"}
-    if "key" in named:
-        named["databuilder_id"] = named.pop("key")
-    return named

@@ -10,18 +10,17 @@ from collections.abc import Sequence
 
 import duckdb
 
-from lineage.graph.unresolved import Unresolved
+from lineage.graph.unresolved import Unresolved, tell
 from lineage.resolve import PARTS, REFERENCE_COLUMNS, match_references
 
 _TABLES = "('table', 'view')"
 
 
-def build_nodes(
-    db: duckdb.DuckDBPyConnection, same_as: Sequence[tuple[str, str]], unresolved: list[Unresolved]
-) -> None:
+def build_nodes(db: duckdb.DuckDBPyConnection, same_as: Sequence[tuple[str, str]]) -> None:
     """Makes `resource`, `parent`, `alias` (num, node: of describers and their columns) and `owner` (tables that
-    references find).
+    references find); adds to `missing` what `same_as` does not find.
     """
+    unresolved: list[Unresolved] = []
     db.execute("""
         CREATE TABLE resource AS
         SELECT (row_number() OVER (ORDER BY connection, key) - 1)::INTEGER AS num, *,
@@ -40,6 +39,7 @@ def build_nodes(
     find_parents(db)
     _find_owners(db, same_as, unresolved)
     _join_columns(db)
+    tell(db, unresolved)
 
 
 def find_parents(db: duckdb.DuckDBPyConnection) -> None:

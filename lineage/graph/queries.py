@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import duckdb
@@ -19,11 +18,10 @@ from lineage.sql import ColumnEdge, StatementBinding
 IN_OUTPUT = frozenset({"case", "window"})
 
 
-def query_edges(
-    db: duckdb.DuckDBPyConnection, uses: Uses, guesses: Mapping[int, list[str]]
-) -> list[Unresolved]:
+def query_edges(db: duckdb.DuckDBPyConnection, uses: Uses) -> list[Unresolved]:
     """Binds every use, adds to `raw_edge` what it gives, and tells what SQL names and nobody has."""
     uses.read_matches()
+    guesses = {int(ref): list(ids) for ref, ids in db.execute("SELECT ref, ids FROM guess").fetchall()}
     edges = _Edges(uses)
     unresolved: list[Unresolved] = []
     for number, source, digest, to_ref, node, node_id, *use in db.execute("""

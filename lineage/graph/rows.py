@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import duckdb
-import pyarrow as pa
 
-from lineage.graph.unresolved import Unresolved
-from lineage.store.rows import digest_of
 from lineage.store.tables import Rows
 
 _SLICE = 200_000  # resources
@@ -31,16 +26,26 @@ _EDGE = """
 """
 _QUERY = """
     SELECT 'query' AS kind, key, any_value(sql) AS sql FROM fact
-    WHERE kind = 'query' AND (key IN (SELECT key FROM named_query) OR key IN (
+    WHERE kind = 'query' AND (key IN (SELECT query FROM unresolved) OR key IN (
         SELECT query FROM reason WHERE reason IN (SELECT reason FROM raw_edge)))
     GROUP BY key
 """
-_UNRESOLVED = "SELECT 'unresolved' AS kind, key, body FROM missing"
+# Of what the same SQL of one connection cannot resolve in several snapshots, the newest one's.
+_NEWEST = """
+    CREATE TABLE unresolved AS
+    SELECT DISTINCT m.query, md5(told) AS key, told AS body FROM (
+        SELECT m.*, left(m.body, -1) || ',"declaration":' || coalesce(to_json(m.declaration), 'null')
+                || ',"query":' || coalesce(to_json(m.query), 'null')
+                || ',"source":' || coalesce(m.source::VARCHAR, 'null') || '}' AS told
+        FROM missing m LEFT JOIN source s USING (source)
+        QUALIFY m.query IS NULL OR m.source IS NULL OR
+            row_number() OVER (PARTITION BY m.query, m.body, s.connection ORDER BY m.source DESC, m.declaration) = 1
+    ) m
+"""
+_UNRESOLVED = "SELECT 'unresolved' AS kind, key, body FROM unresolved"
 
 
-def graph_rows(
-    db: duckdb.DuckDBPyConnection, unresolved: Sequence[Unresolved]
-) -> tuple[dict[str, int], Rows]:
+def graph_rows(db: duckdb.DuckDBPyConnection) -> tuple[dict[str, int], Rows]:
     """How many there are of each kind, and the rows, those of tables that were inferred last of their kind."""
     db.execute("""
         CREATE TABLE described_by AS
@@ -50,18 +55,12 @@ def graph_rows(
         JOIN fact f ON f.kind = 'resource' AND f.source = r.source AND f.key = r.key
         GROUP BY a.node
     """)
-    entries = sorted({entry.to_json() for entry in unresolved})
-    digests = [digest_of(entry.encode()) for entry in entries]
-    db.register(
-        "missing", pa.table({"key": pa.array(digests, pa.string()), "body": pa.array(entries, pa.string())})
-    )
-    named = sorted({entry.query for entry in unresolved if entry.query})
-    db.register("named_query", pa.table({"key": pa.array(named, pa.string())}))
+    db.execute(_NEWEST)
     counts = {
         "node": _count(db, "(SELECT num FROM resource ANTI JOIN alias USING (num))"),
         "edge": _count(db, "pair"),
         "query": _count(db, f"({_QUERY})"),
-        "unresolved": len(entries),
+        "unresolved": _count(db, "unresolved"),
     }
     # Numbers are in the order of ids, and quicker to sort by; what is sorted at once is bounded, and so is its memory.
     slices = range(0, _count(db, "resource"), _SLICE)

@@ -6,7 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import duckdb
 import orjson
+import pyarrow as pa
+
+# What did not resolve: where it stands, the key of the SQL beside it, and the rest as JSON.
+MISSING = "source INTEGER, query VARCHAR, declaration VARCHAR, body VARCHAR"
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,10 @@ class Unresolved:
     guessed: bool = False
 
     def to_json(self) -> str:
-        return orjson.dumps(vars(self), option=orjson.OPT_SORT_KEYS).decode()
+        """All but where it stands."""
+        apart = ("source", "query", "declaration")
+        rest = {name: value for name, value in vars(self).items() if name not in apart}
+        return orjson.dumps(rest, option=orjson.OPT_SORT_KEYS).decode()
 
     @staticmethod
     def same_as(
@@ -68,3 +76,18 @@ class Unresolved:
         message = f"same_as of {describer} runs in a circle: none of the tables in it is an owner"
         reference = {"type": "internal_resource", "databuilder_id": describer}
         return Unresolved(reference, "from", describer, "not_found", message)
+
+
+def tell(db: duckdb.DuckDBPyConnection, entries: Sequence[Unresolved]) -> None:
+    """Adds entries to `missing`."""
+    if not entries:
+        return
+    columns = {
+        "source": pa.array([one.source for one in entries], pa.int32()),
+        "query": pa.array([one.query for one in entries], pa.string()),
+        "declaration": pa.array([one.declaration for one in entries], pa.string()),
+        "body": pa.array([one.to_json() for one in entries], pa.string()),
+    }
+    db.register("told", pa.table(columns))
+    db.execute("INSERT INTO missing SELECT * FROM told")
+    db.unregister("told")
