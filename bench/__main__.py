@@ -9,13 +9,16 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench import cloudquery_host, large, query_log, resync, sql, startup, tables
+from bench import cloudquery_host, estate_graph, large, query_log, resync, sql, startup, tables, year
 from bench.measure import Figure
 
 BENCHMARKS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "startup": startup.run,
     "resync": resync.run,
     "large": large.run,
+    "estate": estate_graph.run,
+    "estate5": estate_graph.run_five,
+    "year": year.run,
     "query_log": query_log.run,
     "sql": sql.run,
     "tables": tables.run,

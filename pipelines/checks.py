@@ -5,11 +5,12 @@ from typing import Any
 
 import dagster as dg
 
-from lineage.store import GraphHeader
+from lineage.graph.quality import Quality
 from pipelines.extract import FAILED, Outcome
 from pipelines.keys import AssetKeys
-from pipelines.metadata import ERROR, STATUS
+from pipelines.metadata import ERROR, STATUS, coverage_metadata, unresolved_metadata
 from pipelines.partitions import TimePartitions
+from pipelines.project.model import ChecksModel
 from pipelines.records import records_held_open
 
 SYNCED, COMPLETE, DROP = "synced", "complete", "resource_drop"
@@ -68,21 +69,34 @@ def flow_checks(key: dg.AssetKey, outcomes: Sequence[Outcome]) -> list[dg.AssetC
     ]
 
 
-def graph_checks(key: dg.AssetKey, header: GraphHeader, reasons: dict[str, int]) -> list[dg.AssetCheckResult]:
-    """`unresolved_references` and `sql_coverage` of a graph."""
-    count = header.counts.get("unresolved", 0)
-    seen = sum(c["statements"] for c in header.coverage.values())
-    failed = sum(c["failed"] for c in header.coverage.values())
-    coverage = {
-        "headwater/statements": seen,
-        "headwater/not_understood": failed,
-        "headwater/by_connection": dg.MetadataValue.json({k: dict(v) for k, v in header.coverage.items()}),
-    }
-    unresolved = {"headwater/unresolved": count, "headwater/by_reason": dg.MetadataValue.json(reasons)}
-    return [_told(key, UNRESOLVED, count == 0, unresolved), _told(key, COVERAGE, failed == 0, coverage)]
+def graph_checks(key: dg.AssetKey, quality: Quality, limits: ChecksModel) -> list[dg.AssetCheckResult]:
+    """`unresolved_references` and `sql_coverage` of a graph, with the worst of what they find."""
+    unresolved, coverage = limits.unresolved_references, limits.sql_coverage
+    return [
+        _told(
+            key,
+            UNRESOLVED,
+            quality.unresolved <= unresolved.max,
+            {"headwater/max": unresolved.max, **unresolved_metadata(quality)},
+            unresolved.severity,
+        ),
+        _told(
+            key,
+            COVERAGE,
+            quality.coverage.share >= coverage.min,
+            {"headwater/min": coverage.min, **coverage_metadata(quality)},
+            coverage.severity,
+        ),
+    ]
 
 
-def _told(key: dg.AssetKey, name: str, passed: bool, metadata: dict[str, Any]) -> dg.AssetCheckResult:
+def _told(
+    key: dg.AssetKey, name: str, passed: bool, metadata: dict[str, Any], severity: str = "warn"
+) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
-        passed=passed, asset_key=key, check_name=name, severity=dg.AssetCheckSeverity.WARN, metadata=metadata
+        passed=passed,
+        asset_key=key,
+        check_name=name,
+        severity=dg.AssetCheckSeverity(severity.upper()),
+        metadata=metadata,
     )

@@ -185,6 +185,7 @@ class _Extraction:
             complete_rows=lambda rows: self._with_programs(writer, rows, mode),
             keep_missing=not model.remove_missing,
             max_drop=model.max_drop if _may_hold_back(model, resolved.cls, self._run) else None,
+            renamed_from=model.renamed_from,
             datasets=lambda stand, complete: self._datasets_after(
                 parts, began_from, stand or began_from, complete=complete, windowed=resolved.cls.windowed
             ),

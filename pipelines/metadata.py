@@ -4,14 +4,18 @@ readable.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
 
 from connectors import TableReport
 from lineage import LineageGraph
+from lineage.formats.markdown_text import plain, table
+from lineage.graph.excerpt import excerpt_of
+from lineage.graph.quality import Quality
 from pipelines.extract import Outcome
+from pipelines.graph_preview import preview_markdown
 
 STATUS, ERROR, PARTITIONS = "headwater/status", "headwater/error", "headwater/partitions"
 EXTRACT_SECONDS = "headwater/extract_seconds"
@@ -105,27 +109,58 @@ def resource_metadata(outcome: Outcome, storage: str) -> dict[str, Any]:
     }
 
 
-def graph_metadata(graph: LineageGraph, storage: str, reasons: Mapping[str, int]) -> dict[str, Any]:
-    """Metadata of `lineage_graph`: counts, what it was made of, what flows where, and what did not resolve."""
+def graph_metadata(graph: LineageGraph, storage: str, quality: Quality) -> dict[str, Any]:
+    """Metadata of `lineage_graph`: counts, what it was made of, what flows where, and a piece of it as a picture."""
     header = graph.header
     partitions = [[name, ", ".join(keys[-3:])] for name, keys in sorted(header.partitions.items())]
     flows = [[start, end, f"{count:,}"] for start, end, count in graph.flows()]
-    shown: dict[str, Any] = {
+    return {
         "dagster/row_count": header.counts.get("edge", 0),
         "dagster/uri": f"{storage}/graphs",
         "headwater/nodes": header.counts.get("node", 0),
         "headwater/edges": header.counts.get("edge", 0),
-        "headwater/unresolved": header.counts.get("unresolved", 0),
-        "headwater/made_of": dg.MetadataValue.md(_table(["connection", "partitions"], partitions)),
-        "headwater/flows": dg.MetadataValue.md(_table(["from", "to", "edges"], flows)),
+        "headwater/unresolved": quality.unresolved,
+        "headwater/sql_coverage": round(quality.coverage.share, 4),
+        "headwater/made_of": dg.MetadataValue.md(_table(["connection", "partitions"], partitions[:_TABLES])),
+        "headwater/flows": dg.MetadataValue.md(_table(["from", "to", "edges"], flows[:_TABLES])),
+        "headwater/preview": dg.MetadataValue.md(preview_markdown(excerpt_of(graph))),
     }
-    if reasons:
-        counted = [[reason, f"{count:,}"] for reason, count in reasons.items()]
-        first = [[u["reason"], u["counterpart"] or "", u["message"]] for u in graph.unresolved()[:PREVIEW]]
-        shown["headwater/unresolved_by_reason"] = dg.MetadataValue.md(
-            _table(["reason", "references"], counted)
-        )
-        shown["headwater/unresolved_first"] = dg.MetadataValue.md(_table(["reason", "for", "what"], first))
+
+
+def unresolved_metadata(quality: Quality) -> dict[str, Any]:
+    """Metadata of `unresolved_references`: how many of which connection and reason, and the names most asked for."""
+    shown: dict[str, Any] = {"headwater/unresolved": quality.unresolved}
+    for name, counts in (("connection", quality.by_connection), ("reason", quality.by_reason)):
+        if rows := [[one, f"{count:,}"] for one, count in counts.items()]:
+            shown[f"headwater/by_{name}"] = dg.MetadataValue.md(_table([name, "references"], rows[:PREVIEW]))
+    if quality.wanted:
+        rows = [
+            [w.name, f"{w.references:,}", w.reason, (w.candidate or "") + (" (a guess)" if w.guessed else "")]
+            for w in quality.wanted
+        ]
+        head = ["asked for", "references", "reason", "may mean"]
+        shown["headwater/most_wanted"] = dg.MetadataValue.md(_table(head, rows))
+    return shown
+
+
+def coverage_metadata(quality: Quality) -> dict[str, Any]:
+    """Metadata of `sql_coverage`: each connection's share, the worst first, and the first statements that were not
+    understood; their text as it is stored.
+    """
+    whole = quality.coverage
+    shown: dict[str, Any] = {
+        "headwater/statements": whole.statements,
+        "headwater/not_understood": whole.failed,
+        "headwater/share": round(whole.share, 4),
+    }
+    if quality.read:
+        rows = [[r.connection, f"{r.statements:,}", f"{r.failed:,}", f"{r.share:.1%}"] for r in quality.read]
+        head = ["connection", "statements", "not understood", "share understood"]
+        shown["headwater/by_connection"] = dg.MetadataValue.md(_table(head, rows[:PREVIEW]))
+    if quality.misread:
+        rows = [[m.connection, m.place or "", m.message, m.sql or ""] for m in quality.misread]
+        head = ["connection", "where", "error", "SQL as stored"]
+        shown["headwater/first_not_understood"] = dg.MetadataValue.md(_table(head, rows))
     return shown
 
 
@@ -141,13 +176,8 @@ def _table_cells(outcome: Outcome, name: str, table: TableReport) -> list[str]:
 
 
 def _list(texts: Sequence[str]) -> str:
-    return "\n".join(f"- {_cell(text)}" for text in texts)
+    return "\n".join(f"- {plain(text)}" for text in texts)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(map(_cell, row)) + " |" for row in lines)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return "\n".join(table(head, [list(map(plain, row)) for row in rows]))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from lineage.formats.markdown_text import code, plain, table
 
 MOST_LINES = 50  # of one list; a pull request's comment is read by people
 
@@ -15,71 +17,72 @@ def diff_markdown(found: Mapping[str, Any]) -> str:
     broken = found["broken"]
     if broken:
         lines += ["", f"### :x: {_count(len(broken), 'resource')} lost a source", ""]
-        lines += ["| resource | kind | owners | lost | downstream |", "| --- | --- | --- | --- | --- |"]
-        lines += [_broken(one) for one in broken[:MOST_LINES]]
-        lines += _more(broken)
+        head = ("resource", "kind", "owners", "lost", "downstream")
+        lines += [*table(head, [_broken(one) for one in broken[:MOST_LINES]]), *_more(broken)]
         if reached := _reached(broken):
             lines += ["", f"Downstream of these, {_count(len(reached), 'resource')} more:", ""]
-            lines += ["| resource | kind | owners |", "| --- | --- | --- |"]
-            lines += [
-                _line(_code(one["id"]), one["entity_type"], _owners(one)) for one in reached[:MOST_LINES]
-            ]
-            lines += _more(reached)
+            rows = [_who(one) for one in reached[:MOST_LINES]]
+            lines += [*table(("resource", "kind", "owners"), rows), *_more(reached)]
     else:
         lines += ["", "Nothing downstream loses its source."]
-    lines += ["", "| | came | went | changed |", "| --- | ---: | ---: | ---: |"]
-    for thing in ("resources", "edges", "unresolved"):
-        counts = [
-            len(found[thing][change]) if change in found[thing] else ""
-            for change in ("added", "removed", "changed")
-        ]
-        lines.append(f"| {thing} | " + " | ".join(str(count) for count in counts) + " |")
+    changes = {"came": "added", "went": "removed", "changed": "changed"}
+    counts = [
+        [thing, *(str(len(found[thing][one])) if one in found[thing] else "" for one in changes.values())]
+        for thing in ("resources", "edges", "unresolved")
+    ]
+    lines += ["", *table(("", *changes), counts, numbers=tuple(changes))]
+    resources = found["resources"]
     for change, title in (("removed", "Resources that went"), ("added", "Resources that came")):
-        if rows := found["resources"][change]:
-            lines += ["", f"<details><summary>{title}: {len(rows)}</summary>", ""]
-            lines += [f"- {_code(row['id'])} ({row['entity_type']})" for row in rows[:MOST_LINES]]
-            lines += [*_more(rows), "", "</details>"]
-    if changed := found["resources"]["changed"]:
-        lines += ["", f"<details><summary>Resources that changed: {len(changed)}</summary>", ""]
-        lines += [f"- {_code(row['id'])}: {', '.join(row['before'])}" for row in changed[:MOST_LINES]]
-        lines += [*_more(changed), "", "</details>"]
-    if edges := found["edges"]["removed"]:
-        lines += ["", f"<details><summary>Edges that went: {len(edges)}</summary>", ""]
-        lines += [f"- {_code(edge['from'])} to {_code(edge['to'])}" for edge in edges[:MOST_LINES]]
-        lines += [*_more(edges), "", "</details>"]
+        lines += _folded(
+            title, resources[change], lambda row: f"{code(row['id'])} ({plain(row['entity_type'])})"
+        )
+    lines += _folded(
+        "Resources that changed",
+        resources["changed"],
+        lambda row: f"{code(row['id'])}: {', '.join(map(plain, row['before']))}",
+    )
+    edges = found["edges"]["removed"]
+    lines += _folded("Edges that went", edges, lambda edge: f"{code(edge['from'])} to {code(edge['to'])}")
     return "\n".join(lines) + "\n"
 
 
 def impact_markdown(found: Mapping[str, Any]) -> str:
     """What `Impact.to_dict` tells."""
     changed, affected = found["changed"], found["affected"]
-    named = ", ".join(_code(one) for one in changed)
+    named = ", ".join(map(code, changed))
     lines = [f"## Lineage: what {named} {'reaches' if len(changed) == 1 else 'reach'}", ""]
     if not affected:
         return "\n".join([*lines, "Nothing downstream is known.", ""])
-    lines += [
-        f"{_count(len(affected), 'resource')} downstream.",
-        "",
-        "| kind | resources |",
-        "| --- | ---: |",
+    lines += [f"{_count(len(affected), 'resource')} downstream.", ""]
+    for name, counts in (("kind", found["by_type"]), ("owner", found["by_owner"])):
+        rows = [[code(one, in_table=True) or "(none)", str(count)] for one, count in counts.items()]
+        lines += [*table((name, "resources"), rows, numbers=("resources",)), ""]
+    rows = [
+        [code(one["id"], in_table=True), plain(one["entity_type"]), str(one["distance"])]
+        for one in affected[:MOST_LINES]
     ]
-    lines += [f"| {kind} | {count} |" for kind, count in found["by_type"].items()]
-    lines += ["", "| owner | resources |", "| --- | ---: |"]
-    lines += [
-        f"| {_cell(owner) if owner else '(none)'} | {count} |" for owner, count in found["by_owner"].items()
-    ]
-    lines += ["", "| resource | kind | hops |", "| --- | --- | ---: |"]
-    lines += [
-        f"| {_code(one['id'])} | {one['entity_type']} | {one['distance']} |" for one in affected[:MOST_LINES]
-    ]
+    lines += table(("resource", "kind", "hops"), rows, numbers=("hops",))
     return "\n".join([*lines, *_more(affected), ""])
 
 
-def _broken(one: Mapping[str, Any]) -> str:
+def _folded(
+    title: str, rows: Sequence[Mapping[str, Any]], shown: Callable[[Mapping[str, Any]], str]
+) -> list[str]:
+    """A list that the reader opens."""
+    if not rows:
+        return []
+    lines = [f"- {shown(row)}" for row in rows[:MOST_LINES]]
+    return [
+        *("", f"<details><summary>{title}: {len(rows)}</summary>", ""),
+        *(*lines, *_more(rows), "", "</details>"),
+    ]
+
+
+def _broken(one: Mapping[str, Any]) -> list[str]:
     kinds = Counter(str(below["entity_type"]) for below in one["downstream"])
-    below = ", ".join(f"{_count(count, kind)}" for kind, count in sorted(kinds.items())) or "nothing"
-    lost = ", ".join(_code(source) for source in one["lost"])
-    return _line(_code(one["id"]), one["entity_type"], _owners(one), lost, below)
+    below = ", ".join(plain(_count(count, kind)) for kind, count in sorted(kinds.items())) or "nothing"
+    lost = ", ".join(code(source, in_table=True) for source in one["lost"])
+    return [*_who(one), lost, below]
 
 
 def _reached(broken: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -93,12 +96,10 @@ def _reached(broken: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     )
 
 
-def _owners(one: Mapping[str, Any]) -> str:
-    return ", ".join(map(_cell, one["owners"])) or "(none)"
-
-
-def _line(*cells: str) -> str:
-    return "| " + " | ".join(cells) + " |"
+def _who(one: Mapping[str, Any]) -> list[str]:
+    """A resource, its kind and its owners; as code, so that a comment calls nobody."""
+    owners = ", ".join(code(owner, in_table=True) for owner in one["owners"]) or "(none)"
+    return [code(one["id"], in_table=True), plain(one["entity_type"]), owners]
 
 
 def _more(rows: Sequence[Any]) -> list[str]:
@@ -107,13 +108,3 @@ def _more(rows: Sequence[Any]) -> list[str]:
 
 def _count(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
-
-
-def _code(text: str) -> str:
-    """A name as code, whatever stands in it; a table's cell ends at no bar of its own."""
-    plain = _cell(text).replace("`", "'")
-    return f"`{plain}`"
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")

@@ -1,4 +1,4 @@
-"""Graphs as Mermaid flowcharts, which Dagster's UI, GitHub and many editors draw."""
+"""Graphs as Mermaid flowcharts, which GitHub and many editors draw."""
 
 from __future__ import annotations
 

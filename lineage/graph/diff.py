@@ -16,7 +16,7 @@ import duckdb
 import numpy as np
 import orjson
 
-from lineage.graph.shown import node_dict, owners_of
+from lineage.graph.shown import node_dict, owners_of, reference_name
 from lineage.graph.traverse import LineageGraph
 from lineage.store.engine import cursor
 
@@ -95,7 +95,7 @@ class GraphDiff:
         for one in self.unresolved_added:
             if one["reason"] not in _OPEN or one["side"] != "from":
                 continue
-            name = _name(one)
+            name = reference_name(one)
             targets = fed.get(one["declaration"], set()) | still.get(one["declaration"], set())
             counterpart = one["counterpart"]
             if counterpart and self.after.number_of(counterpart) is not None:
@@ -275,11 +275,3 @@ def _short(resource: Json) -> Json:
         **{name: resource[name] for name in ("id", "entity_type", "title")},
         "owners": owners_of(resource),
     }
-
-
-def _name(entry: Json) -> str:
-    reference = entry["reference"]
-    if "databuilder_id" in reference:
-        return f"{entry['connection']}/{reference['databuilder_id']}"
-    parts = (reference.get(part) for part in ("cluster", "database", "schema", "table", "column"))
-    return ".".join(str(part) for part in parts if part) or entry["message"]

@@ -50,6 +50,13 @@ class Source:
     header: SnapshotHeader
     snapshots: Snapshots
 
+    @property
+    def told(self) -> dict[str, str]:
+        """As a graph's header tells it; `scope` and `content` say where its rows lie."""
+        header = self.header
+        seen = {"connection": self.connection, "partition": header.partition, "run_id": header.run_id}
+        return seen | {"scope": header.connection, "content": header.content}
+
 
 def select_sources(
     snapshots: Snapshots,
@@ -105,7 +112,18 @@ def inputs_hash(
     sources: Sequence[Source], connections: Sequence[ConnectionSpec], same_as: Sequence[tuple[str, str]]
 ) -> str:
     """Names all that a graph is made of, but for runs and times: equal inputs make equal graphs."""
-    named = [(s.connection, s.header.content, s.header.origin, list(s.header.addresses)) for s in sources]
+    contents = [source.header.content for source in sources]
+    return digest_of(orjson.dumps([setting_hash(sources, connections, same_as), contents]))
+
+
+def setting_hash(
+    sources: Sequence[Source], connections: Sequence[ConnectionSpec], same_as: Sequence[tuple[str, str]]
+) -> str:
+    """Names all that a graph depends on, but for what its snapshots hold."""
+    named = [
+        (s.connection, s.header.connection, s.header.origin, list(s.header.addresses), s.header.windowed)
+        for s in sources
+    ]
     specs = sorted((asdict(c) for c in connections), key=lambda c: str(c["name"]))
     return digest_of(orjson.dumps([GRAPH_VERSION, named, specs, same_as], option=orjson.OPT_SORT_KEYS))
 
@@ -146,11 +164,12 @@ def load(
         db.register("nothing", ROWS.empty_table())
         given = "SELECT NULL::VARCHAR AS scope, NULL::VARCHAR AS segment, * FROM nothing"
     db.execute(f"""
-        CREATE {"TABLE" if small else "VIEW"} fact AS
+        CREATE {"TABLE" if small else "VIEW"} every_fact AS
         SELECT s.source, s.connection, r.* EXCLUDE (scope, segment)
         FROM ({given}) r JOIN source s ON s.scope = r.scope AND s.segment = r.segment
         WHERE NOT s.silent OR r.kind NOT IN ('declaration', 'statement', 'query')
     """)
+    db.execute("CREATE VIEW fact AS SELECT * FROM every_fact")
 
 
 def _name_renamed(db: duckdb.DuckDBPyConnection, connections: Sequence[ConnectionSpec]) -> None:

@@ -76,3 +76,13 @@ def unresolved_dict(
         "connection": source.get("connection"),
         "partition": source.get("partition"),
     }
+
+
+def reference_name(entry: Mapping[str, Any]) -> str:
+    """What an unresolved reference asks for; of SQL that was not understood its message."""
+    reference = entry["reference"]
+    if "databuilder_id" in reference:
+        key = str(reference["databuilder_id"])
+        return f"{entry['connection']}/{key}" if entry["connection"] else key
+    parts = (reference.get(part) for part in ("cluster", "database", "schema", "table", "column"))
+    return ".".join(str(part) for part in parts if part) or str(entry["message"])

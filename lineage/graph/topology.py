@@ -86,11 +86,15 @@ class Reached(NamedTuple):
 
 @dataclass(frozen=True)
 class Topology:
-    """`table_of` is each column's table, NONE for what is no column (and for a column without one)."""
+    """`table_of` is each column's table, NONE for what is no column (and for a column without one).
+
+    `of_columns` says which edges count at the level of columns, where the edges do not tell by themselves.
+    """
 
     nodes: int
     table_of: Numbers
     edges: Edges
+    of_columns: Mask | None = None
 
     @cached_property
     def columns(self) -> Lists:
@@ -100,11 +104,14 @@ class Topology:
 
     @cached_property
     def between_resources(self) -> Edges:
-        return self.edges.part(self.edges.whole)
+        ends = (self.table_of[self.edges.start], self.table_of[self.edges.end])
+        return self.edges.part(self.edges.whole & (ends[0] == NONE) & (ends[1] == NONE))
 
     @cached_property
     def detailed(self) -> Edges:
         """Column edges, and of those between resources the ones that no column edge explains."""
+        if self.of_columns is not None:
+            return self.edges.part(self.of_columns)
         tables = np.where(self.table_of == NONE, np.arange(self.nodes, dtype=np.int32), self.table_of)
         pairs = tables[self.edges.start].astype(np.int64) * self.nodes + tables[self.edges.end]
         explained = np.isin(pairs, pairs[~self.edges.whole])
@@ -145,11 +152,14 @@ class Topology:
         def note(nodes: Numbers, hops: int, passed: Numbers | None = None) -> None:
             found.append((nodes, hops, np.full(len(nodes), NONE, np.int32) if passed is None else passed))
 
+        # A table may be passed on the way before an edge leads to it: only then it is followed, and opened.
+        followed, opened = np.zeros(self.nodes, np.bool_), np.zeros(self.nodes, np.bool_)
         frontier = np.array([start], np.int32)
-        seen[start] = True
+        seen[start] = followed[start] = True
         note(frontier, 0)
         hops = 0
         if columns:
+            opened[start] = True
             inside = _new(self.columns.of(frontier), seen)
             note(inside, 0, self.table_of[inside])
             frontier = np.concatenate([frontier, inside])
@@ -166,10 +176,10 @@ class Topology:
             read_whole = far[edges.whole[step]]
             further = unexplained.far(direction)[by_table]
             hops += 1
-            frontier = _new(np.concatenate([far, further]), seen)
-            note(frontier, hops)
-            whole = np.intersect1d(np.concatenate([read_whole, further]), frontier).astype(np.int32)
-            inside = _new(self.columns.of(whole), seen)
+            frontier = _new(np.concatenate([far, further]), followed)
+            note(_new(frontier, seen), hops)
+            inside = _new(self.columns.of(_new(np.concatenate([read_whole, further]), opened)), seen)
+            followed[inside] = True
             note(inside, hops, self.table_of[inside])
             frontier = np.concatenate([frontier, inside])
         nodes, counts, passed = zip(*found, strict=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
 import numpy as np
@@ -13,8 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.errors import LineageError
+from lineage.graph.questions import Neighbourhood, Questions, closest
+from lineage.graph.search import parse_words, search
 from lineage.graph.shown import edge_dict, node_dict, unresolved_dict
-from lineage.graph.topology import NONE, Direction, Edges, Mask, Numbers, Reached, Topology, tables_of
+from lineage.graph.topology import NONE, Direction, Edges, Mask, Numbers, Topology, tables_of
 from lineage.store.engine import cursor
 from lineage.store.graphs import GraphHeader
 
@@ -25,40 +27,22 @@ __all__ = ["Direction", "LineageGraph", "Neighbourhood"]
 
 DIRECTIONS: tuple[Direction, ...] = ("upstream", "downstream")
 MAX_NAMED = 10
-MOST_PATHS = 100
 
 
-class Neighbourhood:
-    """What lies upstream or downstream of a node: each node's distance in hops, and the edges between them.
-
-    At column level a way may pass from a table to its columns (upstream, where the whole table is read) or
-    from a column to its table (downstream, likewise); `passed` names, of each node reached so, the one passed
-    from.
+class _Links(NamedTuple):
+    """A graph's nodes and edges by number: ids in order, the rows of those that have aliases, who is linked with whom,
+    each node's parent (NONE where there is none), who holds others that are no columns, which edges are direct.
     """
 
-    def __init__(self, graph: LineageGraph, start: str, direction: Direction, reached: Reached) -> None:
-        self._graph = graph
-        self._reached = reached
-        self.start = start
-        self.direction = direction
-
-    @cached_property
-    def distances(self) -> Mapping[str, int]:
-        ids = self._graph.ids_of(self._reached.nodes)
-        return dict(zip(ids, self._reached.distances.tolist(), strict=True))
-
-    @cached_property
-    def edges(self) -> list[dict[str, Any]]:
-        return self._graph.edges(self._graph.topology.within(self._reached))
-
-    @cached_property
-    def passed(self) -> Mapping[str, str]:
-        by_edge = self._reached.passed == NONE
-        ends = [self._graph.ids_of(one[~by_edge]) for one in (self._reached.nodes, self._reached.passed)]
-        return dict(zip(*ends, strict=True))
+    ids: pa.Array
+    aliases: pa.Table
+    topology: Topology
+    parent: Numbers
+    holds: Mask
+    direct: Mask
 
 
-class LineageGraph:
+class LineageGraph(Questions):
     """A graph as it was stored for a partition. Ids may be given in full, as an alias, or by a unique ending.
 
     What was asked for is read once; links and ids are arrays, descriptions and reasons are read when they are shown.
@@ -110,8 +94,7 @@ class LineageGraph:
         return dict(zip(rows["key"].to_pylist(), rows["sql"].to_pylist(), strict=True))
 
     @cached_property
-    def _links(self) -> tuple[pa.Array, pa.Table, Topology, Mask]:
-        """Ids in order, those that have aliases with them, who is linked with whom, and who holds others."""
+    def _links(self) -> _Links:
         with cursor() as engine:
             self.scan(engine, "graph_row")
             engine.execute("""
@@ -130,7 +113,8 @@ class LineageGraph:
             edges = _table(
                 engine,
                 """
-                SELECT f.num AS start, t.num AS "end", e.level = 'resource' AS whole FROM graph_row e
+                SELECT f.num AS start, t.num AS "end", e.level = 'resource' AS whole, e.edge_kind = 'direct' AS direct
+                FROM graph_row e
                 JOIN node f ON f.key = e.from_id JOIN node t ON t.key = e.to_id WHERE e.kind = 'edge' ORDER BY 1, 2
             """,
             )
@@ -139,26 +123,41 @@ class LineageGraph:
             )
             engine.execute("DROP TABLE node")
         count = nodes.num_rows
-        start, end, whole = (_numbers(edges[name]) for name in ("start", "end", "whole"))
+        start, end, whole, direct = (_numbers(edges[name]) for name in ("start", "end", "whole", "direct"))
         numbers = np.arange(len(start), dtype=np.int32)
         is_column, parent = _numbers(nodes["is_column"]), _numbers(nodes["parent"])
         links = Topology(count, tables_of(is_column, parent), Edges(numbers, start, end, whole, count))
         holds = np.zeros(count, np.bool_)
         holds[parent[~is_column & (parent != NONE)]] = True
-        return nodes["key"].combine_chunks(), aliases, links, holds
+        return _Links(nodes["key"].combine_chunks(), aliases, links, parent, holds, direct)
 
     @property
     def topology(self) -> Topology:
-        return self._links[2]
+        return self._links.topology
 
     @property
     def holds_others(self) -> Mask:
         """Of each node whether it is the parent of others that are no columns."""
-        return self._links[3]
+        return self._links.holds
+
+    @property
+    def parent_of(self) -> Numbers:
+        """Of each node its parent, NONE where there is none."""
+        return self._links.parent
+
+    @property
+    def direct(self) -> Mask:
+        """Of each edge of the topology whether it is a direct one."""
+        return self._links.direct
+
+    @property
+    def shown(self) -> Mask:
+        """Of each node whether it is part of answers."""
+        return np.ones(self.topology.nodes, np.bool_)
 
     @cached_property
     def _id_by_alias(self) -> dict[str, str]:
-        rows = self._links[1]
+        rows = self._links.aliases
         pairs = zip(rows["key"].to_pylist(), rows["aliases"].to_pylist(), strict=True)
         return {alias: node for node, aliases in pairs for alias in aliases}
 
@@ -166,12 +165,16 @@ class LineageGraph:
 
     def ids_of(self, nodes: Numbers) -> list[str]:
         """The ids of numbers."""
-        ids: list[str] = self._links[0].take(pa.array(nodes)).to_pylist()
+        ids: list[str] = self._links.ids.take(pa.array(nodes)).to_pylist()
         return ids
+
+    def node_of(self, node: str) -> str | None:
+        """The node that a whole id or an alias is of; None where there is none."""
+        return node if self.number_of(node) is not None else self._id_by_alias.get(node)
 
     def number_of(self, node: str) -> int | None:
         """The number of a whole id; None where there is none."""
-        ids = self._links[0]
+        ids = self._links.ids
         low, high = 0, len(ids)
         while low < high:
             middle = (low + high) // 2
@@ -181,7 +184,11 @@ class LineageGraph:
                 high = middle
         return low if low < len(ids) and ids[low].as_py() == node else None
 
-    def _known(self, node: str) -> int:
+    def numbers_of(self, ids: pa.Array) -> Numbers:
+        """The numbers of whole ids, NONE of those that are not in the graph."""
+        return _numbers_in(pc.index_in(ids, value_set=self._links.ids))
+
+    def known(self, node: str) -> int:
         """The number of an id that is in the graph."""
         number = self.number_of(node)
         if number is None:
@@ -197,14 +204,12 @@ class LineageGraph:
             return text
         if alias := self._id_by_alias.get(text):
             return str(alias)
-        ids = self._links[0]
+        ids = self._links.ids
         known = [
             *(ids.filter(pc.ends_with(ids, text)).to_pylist() if text else ()),
             *(a for a in self._id_by_alias if text and a.endswith(text)),
         ]
-        whole = [one for one in known if one[-len(text) - 1] in "/."] or known
-        full = [one for one in whole if one.partition("/")[2] == text] or whole
-        found = sorted({self._id_by_alias.get(one, one) for one in full})
+        found = sorted({self._id_by_alias.get(one, one) for one in closest(known, text)})
         if len(found) == 1:
             return str(found[0])
         if not found:
@@ -218,7 +223,7 @@ class LineageGraph:
 
     def resource(self, text: str) -> dict[str, Any]:
         """One resource with its set fields."""
-        return self._resources_at(np.array([self._known(self.find_id(text))], np.int32))[0]
+        return self._resources_at(np.array([self.known(self.find_id(text))], np.int32))[0]
 
     def resources(self, ids: Iterable[str] | None = None) -> list[dict[str, Any]]:
         """All resources, or those of the ids, by id."""
@@ -231,31 +236,13 @@ class LineageGraph:
         return [node_dict(row) for row in self.nodes.take(pa.array(nodes)).to_pylist()]
 
     def find(self, words: Sequence[str], *, limit: int | None = None) -> list[dict[str, Any]]:
-        """Resources that hold every word, whatever its case, in name, id, description, owners, tags or
-        columns.
+        """Resources that hold every word, whatever its case, in name, id, description, owners or tags; a word may be a
+        field and its value, as in `type:chart` (`lineage.graph.search.FIELDS`).
 
-        Those whose title is a word come first, then tables before their columns.
+        Those whose title is a word come first, then tables before their columns. Raises LineageError for a field that
+        there is not.
         """
-        rows = self.nodes
-        wanted = {word.lower() for word in words}
-        text = pc.binary_join_element_wise(
-            rows["key"],
-            pc.fill_null(rows["title"], ""),
-            pc.fill_null(rows["body"], ""),
-            pc.fill_null(rows["facets"], ""),
-            "\n",
-        )
-        if not words:
-            return []
-        hits = [pc.match_substring(text, word, ignore_case=True) for word in words]
-        keep = hits[0]
-        for hit in hits[1:]:
-            keep = pc.and_(keep, hit)
-        found = [one for row in rows.filter(keep).to_pylist() if _mentions(one := node_dict(row), wanted)]
-        found.sort(
-            key=lambda r: ((r["title"] or "").lower() not in wanted, r["entity_type"] == "column", r["id"])
-        )
-        return found[:limit]
+        return search(self.nodes, parse_words(words))[:limit]
 
     def edges(self, numbers: Numbers | None = None) -> list[dict[str, Any]]:
         """Edges with their provenance, by ends; all, or those of the numbers."""
@@ -268,7 +255,7 @@ class LineageGraph:
             return []
         edges = self.topology.edges
         pairs = edges.start.astype(np.int64) * edges.nodes + edges.end
-        wanted = [self._known(start) * edges.nodes + self._known(end) for start, end in ends]
+        wanted = [self.known(start) * edges.nodes + self.known(end) for start, end in ends]
         return self.edges(np.searchsorted(pairs, np.array(sorted(wanted), np.int64)).astype(np.int32))
 
     def unresolved(self) -> list[dict[str, Any]]:
@@ -291,63 +278,11 @@ class LineageGraph:
 
     # -- questions
 
-    def upstream(self, text: str, depth: int | None = None, *, columns: bool = False) -> Neighbourhood:
-        """Where it comes from, `depth` hops far (None: all the way); at column level for a column, or with
-        `columns`.
-        """
-        return self._reach(text, "upstream", depth, columns)
-
-    def downstream(self, text: str, depth: int | None = None, *, columns: bool = False) -> Neighbourhood:
-        """What it reaches, as `upstream`."""
-        return self._reach(text, "downstream", depth, columns)
-
-    def _reach(self, text: str, direction: Direction, depth: int | None, columns: bool) -> Neighbourhood:
-        start = self.find_id(text)
-        reached = self.topology.reach(self._known(start), direction, depth, columns=columns)
-        return Neighbourhood(self, start, direction, reached)
-
-    def path(self, start: str, end: str) -> list[dict[str, Any]]:
-        """The edges of a shortest way that data takes from one to the other; empty when there is none.
-
-        At column level when one of them is a column.
-        """
-        return next(iter(self.paths(start, end, limit=1)), [])
-
-    def paths(self, start: str, end: str, *, limit: int = MOST_PATHS) -> list[list[dict[str, Any]]]:
-        """All shortest ways from one to the other, at most `limit`: the edges of each, as `path`."""
-        first, last = self._known(self.find_id(start)), self._known(self.find_id(end))
-        of_columns = bool((self.topology.table_of[[first, last]] != NONE).any())
-        reached = self.topology.reach(first, "downstream", None, columns=of_columns)
-        ways = self._ways(reached, first, last) if last in reached.nodes else iter(())
-        found = [way for way, _ in zip(ways, range(limit), strict=False)]
-        numbers = sorted({edge for way in found for edge in way})
-        shown = dict(zip(numbers, self.edges(np.array(numbers, np.int32)), strict=True))
-        return [[shown[edge] for edge in way] for way in found]
-
-    def _ways(self, reached: Reached, first: int, last: int) -> Iterator[list[int]]:
-        """The numbers of the edges of each shortest way, from the end backwards through what was reached."""
-        distance = dict(zip(reached.nodes.tolist(), reached.distances.tolist(), strict=True))
-        passed = dict(zip(reached.nodes.tolist(), reached.passed.tolist(), strict=True))
-        edges = self.topology.edges
-        into: dict[int, list[int]] = {}
-        for edge in self.topology.within(reached).tolist():
-            if distance[int(edges.start[edge])] + 1 == distance[int(edges.end[edge])]:
-                into.setdefault(int(edges.end[edge]), []).append(edge)
-        todo: list[tuple[int, list[int]]] = [(last, [])]
-        while todo:
-            at, way = todo.pop()
-            while at != first and passed[at] != NONE:
-                at = passed[at]
-            if at == first:
-                yield way
-                continue
-            todo += [(int(edges.start[edge]), [edge, *way]) for edge in reversed(into.get(at, ()))]
-
     def explain(self, start: str, end: str) -> list[dict[str, Any]]:
         """The edges between two nodes (a table's columns included), each with every reason why it exists."""
         ends = []
         for one in (start, end):
-            number = np.array([self._known(self.find_id(one))], np.int32)
+            number = np.array([self.known(self.find_id(one))], np.int32)
             ends.append(np.concatenate([number, self.topology.columns.of(number)]))
         edges = self.topology.edges
         leaving = edges.at(ends[0], "downstream")
@@ -377,16 +312,13 @@ class LineageGraph:
         return whole | {"edges": [edges[ends] for ends in sorted(edges)], "unresolved": named}
 
 
-def _mentions(resource: Mapping[str, Any], words: set[str]) -> bool:
-    """Whether what people read of a resource holds every word; its other fields do not count."""
-    described = [resource, *resource.get("facets", {}).values()]
-    names = ("id", "title", "description", "definition", "native_type", "entity_type", "owners", "tags")
-    text = "\n".join(str(one.get(name, "")) for one in described for name in names).lower()
-    return all(word in text for word in words)
-
-
 def _table(engine: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
     return engine.sql(query).to_arrow_table()
+
+
+def _numbers_in(places: pa.Array | pa.ChunkedArray) -> Numbers:
+    found: Numbers = pc.fill_null(places, NONE).to_numpy().astype(np.int32)
+    return found
 
 
 def _numbers(column: pa.ChunkedArray) -> Any:

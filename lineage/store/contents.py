@@ -53,6 +53,17 @@ def pieces_of(table: DeltaTable | None, uri: str) -> list[Piece]:
     ]
 
 
+def _where(pieces: Sequence[Piece], contents: Collection[tuple[str, str]]) -> dict[tuple[str, str], Piece]:
+    """Where each content is read from. One that lies in several ways, whole or over others, is read in one of them."""
+    segments = {(piece.scope, piece.segment) for piece in pieces}
+    found: dict[tuple[str, str], Piece] = {}
+    for piece in sorted(pieces, key=lambda one: (bool(one.base), one.segment)):
+        readable = not piece.base or (piece.scope, piece.base) in segments
+        if (piece.scope, piece.content) in contents and readable:
+            found.setdefault((piece.scope, piece.content), piece)
+    return found
+
+
 def read_segments(
     segments: Collection[tuple[str, str]], contents: Collection[tuple[str, str]]
 ) -> set[tuple[str, str]]:
@@ -77,15 +88,11 @@ def scan(
 
     `pieces` are all files of the table; those of other contents are not read.
     """
-    there = {(piece.scope, piece.segment): piece for piece in pieces}
     read = []  # scope, content, segment that it is read from, whether those are changes
-    for scope, segment in there:
-        content, base = there[scope, segment].content, there[scope, segment].base
-        if (scope, content) not in contents or (base and (scope, content) in there):
-            continue
-        read.append((scope, content, segment, bool(base)))
-        if base:
-            read.append((scope, content, base, False))
+    for (scope, content), piece in _where(pieces, contents).items():
+        read.append((scope, content, piece.segment, bool(piece.base)))
+        if piece.base:
+            read.append((scope, content, piece.base, False))
     if table is None or not read:
         engine.register(f"{name}_none", schema.empty_table())
         engine.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM {name}_none")
@@ -171,6 +178,89 @@ def changes(
     if count > most:
         return None
     return "SELECT * FROM (SELECT * FROM changed_row UNION ALL BY NAME SELECT * FROM gone_row) ORDER BY kind, key"
+
+
+def merged_changes(
+    engine: duckdb.DuckDBPyConnection,
+    queries: Sequence[str],
+    table: DeltaTable,
+    pieces: Sequence[Piece],
+    patched: tuple[str, str],
+    schema: pa.Schema,
+) -> tuple[str, str] | None:
+    """The whole content that a stored one, (scope, hash), lies over, and a query for the changes over that which it and
+    the changes to it make.
+
+    None where those are so many that the whole is better written again.
+    """
+    patch = " UNION ALL BY NAME ".join(f"({one})" for one in queries)
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE patch_row AS {patch}")
+    scope = patched[0]
+    lies = _where(pieces, {patched})[patched]
+    earlier = [p for p in pieces if (p.scope, p.segment) == (scope, lies.segment) and p.base]
+    rest = ""
+    if earlier:
+        _raw(engine, "earlier_row", table, earlier)
+        columns = ", ".join(f'"{field}"' for field in schema.names if field not in ("scope", "segment"))
+        rest = f"""
+            UNION ALL BY NAME SELECT {columns} FROM earlier_row e WHERE NOT EXISTS (
+                SELECT 1 FROM patch_row p WHERE p.key = e.key AND ltrim(p.kind, '{GONE}') = ltrim(e.kind, '{GONE}'))
+        """
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE merged_row AS SELECT * FROM patch_row {rest}")
+    base = lies.base or lies.segment
+    scan(engine, "base_row", table, pieces, {(scope, base)}, schema)
+    if _count(engine, "merged_row") > _count(engine, "base_row") * MOST_CHANGED:
+        return None
+    return base, "SELECT * FROM merged_row ORDER BY kind, key"
+
+
+def patched_whole(
+    engine: duckdb.DuckDBPyConnection,
+    table: DeltaTable,
+    pieces: Sequence[Piece],
+    patched: tuple[str, str],
+    schema: pa.Schema,
+) -> str:
+    """A query for all rows of a stored content, (scope, hash), after the changes in `patch_row`."""
+    scan(engine, "patched_row", table, pieces, {patched}, schema)
+    columns = ", ".join(f'"{field}"' for field in schema.names if field not in ("scope", "segment"))
+    return f"""
+        SELECT {columns} FROM patched_row r WHERE NOT EXISTS (
+            SELECT 1 FROM patch_row p WHERE p.key = r.key AND ltrim(p.kind, '{GONE}') = r.kind)
+        UNION ALL BY NAME SELECT * FROM patch_row WHERE NOT starts_with(kind, '{GONE}') ORDER BY kind, key
+    """
+
+
+def differing_keys(
+    engine: duckdb.DuckDBPyConnection,
+    name: str,
+    table: DeltaTable,
+    pieces: Sequence[Piece],
+    contents: tuple[tuple[str, str], tuple[str, str]],
+    schema: pa.Schema,
+) -> None:
+    """Makes the table `name` (kind, key) of the rows that two contents, each (scope, hash), may not have alike."""
+    held = list(_where(pieces, contents).values())
+    if len({scope for scope, _ in contents}) == 1 and len({p.base or p.segment for p in held}) == 1:
+        segments = {(p.scope, p.segment) for p in held if p.base}
+        over_base = [p for p in pieces if (p.scope, p.segment) in segments]
+        if not over_base:
+            engine.execute(f"CREATE OR REPLACE TEMP TABLE {name} (kind VARCHAR, key VARCHAR)")
+            return
+        _raw(engine, f"{name}_row", table, over_base)
+        engine.execute(f"""
+            CREATE OR REPLACE TEMP TABLE {name} AS SELECT DISTINCT ltrim(kind, '{GONE}') AS kind, key FROM {name}_row
+        """)
+        return
+    for side, one in zip(("a", "b"), contents, strict=True):
+        scan(engine, f"{name}_{side}", table, pieces, {one}, schema)
+    engine.execute(f"""
+        CREATE OR REPLACE TEMP TABLE {name} AS
+        SELECT coalesce(a.kind, b.kind) AS kind, coalesce(a.key, b.key) AS key
+        FROM (SELECT kind, key, digest FROM {name}_a) a
+        FULL OUTER JOIN (SELECT kind, key, digest FROM {name}_b) b ON a.kind = b.kind AND a.key = b.key
+        WHERE a.digest IS DISTINCT FROM b.digest
+    """)
 
 
 def _count(engine: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -39,12 +39,16 @@ GRAPH_ROWS = pa.schema([("kind", pa.string()), ("key", pa.string()), *GRAPH_FIEL
 
 @dataclass(frozen=True)
 class GraphHeader:
-    """What a graph was made of. `sources` are the snapshots, in the order in which rows number them."""
+    """What a graph was made of. `sources` are the snapshots, in the order in which rows number them; `setting` names
+    all else that it depends on, `patched` the content of the graph that it was made of by changes.
+    """
 
     partition: str
     run_id: str = ""
     built_at: str = ""
     content: str = ""
+    setting: str = ""
+    patched: str = ""
     sources: Sequence[Mapping[str, str]] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     coverage: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -95,9 +99,12 @@ class Graphs:
         """A stored graph of this content."""
         return next((header for header in self.headers() if header.content == content), None)
 
-    def put(self, header: GraphHeader, rows: Callable[[], Rows]) -> None:
+    def put(
+        self, header: GraphHeader, rows: Callable[[], Rows], patch: tuple[GraphHeader, Rows] | None = None
+    ) -> None:
         """Stores the graph of a partition, over the one that was there. `rows` are asked for when no stored graph
-        has the header's content.
+        has the header's content, and `patch`, an earlier graph and what makes this one of it, is not given.
         """
-        change = Change(SCOPE, header.to_json(), header.content, rows)
+        changed = (patch[0].content, patch[1]) if patch else None
+        change = Change(SCOPE, header.to_json(), header.content, rows, patch=changed)
         self.table.replace(SCOPE, header.partition, lambda _: change)

@@ -185,6 +185,7 @@ class Snapshots:
         max_drop: float | None = None,
         complete_rows: Callable[[pa.Table], pa.Table] = lambda rows: rows,
         datasets: DatasetsAfter | None = None,
+        renamed_from: str | None = None,
     ) -> tuple[SnapshotHeader, bool]:
         """Stores a run's rows; gives the header as stored and whether rows were written.
 
@@ -192,16 +193,22 @@ class Snapshots:
         complete one. When it has lost more than the share `max_drop` of the newest complete one's resources
         it is held back: stored as partial, so that it adds and updates and removes nothing.
 
+        `renamed_from` is what the connection was called: its state counts where this name has none.
+
         `complete_rows` is called only when rows are written: what it adds (compiled programs) is not part of the
         content's hash, and an extract that is equal to one stored costs none of it. `datasets` gives what stands of
         the records after the run, from what stood in the last snapshot; it may raise when that is not what the run
         began from.
         """
         stored: list[SnapshotHeader] = []
+        older: list[SnapshotHeader] = []
+        if renamed_from:
+            named = [h for h in self.headers(renamed_from) if h.complete and h.partition <= header.partition]
+            older = named[-1:]
 
         def plan(known: list[dict[str, str]]) -> Change:
             earlier = [row for row in known if row["kind"] == COMPLETE and row["key"] <= header.partition]
-            before = [read_header(row) for row in earlier[-1:]]
+            before = [read_header(row) for row in earlier[-1:]] or older
             final = _held_back(header, rows, before[0], max_drop) if before and header.complete else header
             merged = rows
             if not final.complete:

@@ -26,7 +26,15 @@ from deltalake import CommitProperties, DeltaTable, QueryBuilder, WriterProperti
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 from connectors.errors import StoreError
-from lineage.store.contents import changes, over, pieces_of, scan
+from lineage.store.contents import (
+    changes,
+    differing_keys,
+    merged_changes,
+    over,
+    patched_whole,
+    pieces_of,
+    scan,
+)
 from lineage.store.engine import cursor
 
 FORMAT_VERSION = 3
@@ -64,7 +72,9 @@ class Change:
     """What a commit puts: a header of a kind, and the content that it names.
 
     `rows` gives the content and is called only when it is not stored yet; `clears` are further kinds of header under
-    the same key that this one takes the place of; `beside` lies beside the header, and goes when it goes.
+    the same key that this one takes the place of; `beside` lies beside the header, and goes when it goes. `patch` is a
+    stored content of the scope, and the changes (rows of `<kind>`, or of `-<kind>` where one is gone) that make this
+    one of it: when that can be read, `rows` is not called.
     """
 
     kind: str
@@ -73,6 +83,7 @@ class Change:
     rows: Callable[[], Rows]
     clears: tuple[str, ...] = ()
     beside: str | None = None
+    patch: tuple[str, Rows] | None = None
 
 
 class ContentTable:
@@ -136,6 +147,25 @@ class ContentTable:
         """Makes the view `name` of the rows of contents, in no order, with `scope` and `segment` (the hash)."""
         table = self._open()
         scan(engine, name, table, pieces_of(table, self.uri), set(contents), self.schema)
+
+    def differing(
+        self, engine: duckdb.DuckDBPyConnection, name: str, scope: str, contents: tuple[str, str]
+    ) -> bool:
+        """Makes the table `name` (kind, key) of the rows in which two contents of a scope may differ.
+
+        False, and no table, where one of them cannot be read.
+        """
+        table = self._open()
+        if table is None or not all(self._holds(table, scope, content) for content in contents):
+            return False
+        pair = (scope, contents[0]), (scope, contents[1])
+        differing_keys(engine, name, table, pieces_of(table, self.uri), pair, self.schema)
+        return True
+
+    def holds(self, scope: str, content: str) -> bool:
+        """Whether a content is stored and can be read."""
+        table = self._open()
+        return table is not None and self._holds(table, scope, content)
 
     def delta(self) -> DeltaTable:
         """The table as deltalake sees it, for maintenance; made when it is absent."""
@@ -231,13 +261,25 @@ class ContentTable:
 
     def _least(self, change: Change, table: DeltaTable, scope: str, base: str | None) -> tuple[Rows, str]:
         """What is to be written of a content, the whole or its changes, and the segment in which it lies."""
+        pieces = pieces_of(table, self.uri)
+        if change.patch and self._holds(table, scope, change.patch[0]):
+            return self._patched(change.content, change.patch, table, scope)
         rows = change.rows()
         if base:
-            pieces = pieces_of(table, self.uri)
             changed = changes(rows.engine, rows.queries, table, pieces, (scope, base), self.schema)
             if changed is not None:
                 return Rows(rows.engine, [changed]), over(change.content, base)
         return rows, change.content
+
+    def _patched(
+        self, content: str, patch: tuple[str, Rows], table: DeltaTable, scope: str
+    ) -> tuple[Rows, str]:
+        pieces = pieces_of(table, self.uri)
+        stored, rows = (scope, patch[0]), patch[1]
+        merged = merged_changes(rows.engine, rows.queries, table, pieces, stored, self.schema)
+        if merged is not None:
+            return Rows(rows.engine, [merged[1]]), over(content, merged[0])
+        return Rows(rows.engine, [patched_whole(rows.engine, table, pieces, stored, self.schema)]), content
 
     def _placed(self, rows: Rows, scope: str, segment: str) -> Iterator[pa.RecordBatch]:
         for query in rows.queries:

@@ -1,6 +1,5 @@
 """The graph as an asset, downstream of every connection's run."""
 
-from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
@@ -8,6 +7,7 @@ import dagster as dg
 
 from lineage import LineageGraph
 from lineage.graph.build import build_graph
+from lineage.graph.quality import quality_of
 from lineage.store import Store
 from pipelines.checks import COVERAGE, UNRESOLVED, graph_checks
 from pipelines.keys import AssetKeys
@@ -52,12 +52,12 @@ def graph_asset(
         if newest is not None and newest.partition > context.partition_keys[-1]:
             # What a past partition gave belongs into the newest graph too.
             build(newest.partition)
-        reasons = dict(sorted(Counter(entry["reason"] for entry in graph.unresolved()).items()))
+        quality = quality_of(graph)
         with records_held_open(context.instance, context.run.run_id):
             yield dg.MaterializeResult(
                 asset_key=keys.graph,
-                metadata=graph_metadata(graph, project.storage, reasons),
-                check_results=graph_checks(keys.graph, graph.header, reasons),
+                metadata=graph_metadata(graph, project.storage, quality),
+                check_results=graph_checks(keys.graph, quality, project.model.checks),
             )
 
     return lineage_graph

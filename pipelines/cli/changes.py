@@ -20,6 +20,7 @@ from pipelines.cli.console import (
     project_of,
     rich_console,
 )
+from pipelines.cli.reading import collapse_option, open_option, read_collapsed
 
 if TYPE_CHECKING:
     from lineage import LineageGraph
@@ -37,6 +38,8 @@ _markdown_option = click.option(
 @click.argument("identifiers", metavar="ID...", nargs=-1, required=True)
 @click.option("--depth", type=click.IntRange(1), help="So many hops.  [all the way]")
 @click.option("--columns", is_flag=True, help="Column by column.")
+@collapse_option
+@open_option
 @_markdown_option
 @as_of_option
 @json_option
@@ -46,16 +49,16 @@ def impact(
     identifiers: Sequence[str],
     depth: int | None,
     columns: bool,
+    patterns: Sequence[str],
+    is_open: bool,
     as_markdown: bool,
     as_of: str | None,
     as_json: bool,
 ) -> int:
     """What a change of the resources ID... reaches, counted by kind and by owner."""
-    from lineage import open_store
     from lineage.graph.impact import impact_of
 
-    project = project_of(ctx)
-    graph = open_store(project.storage, project.storage_options).graph(as_of)
+    graph = read_collapsed(ctx, as_of, patterns, is_open, identifiers)
     found = impact_of(graph, identifiers, depth, columns=columns).to_dict()
     if as_json:
         out_json(found)

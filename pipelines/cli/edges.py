@@ -24,7 +24,7 @@ def add(ctx: click.Context, start: str, end: str, note: str | None) -> int:
     from lineage.graph.by_hand import add_edge
 
     project, store, graph = _newest(ctx)
-    ends = add_edge(store, graph, start, end, note)
+    ends = add_edge(store, graph, start, end, note, renamed=_renamed(project))
     _build_again(project, store, graph)
     out(f"{ends[0]} -> {ends[1]} added")
     return 0
@@ -39,7 +39,7 @@ def remove(ctx: click.Context, start: str, end: str) -> int:
     from lineage.graph.by_hand import remove_edge
 
     project, store, graph = _newest(ctx)
-    ends = remove_edge(store, graph, start, end)
+    ends = remove_edge(store, graph, start, end, renamed=_renamed(project))
     _build_again(project, store, graph)
     out(f"{ends[0]} -> {ends[1]} removed")
     return 0
@@ -51,6 +51,16 @@ def _newest(ctx: click.Context) -> tuple[Project, Store, LineageGraph]:
     project = project_of(ctx)
     store = open_store(project.storage, project.storage_options)
     return project, store, store.graph()
+
+
+def _renamed(project: Project) -> dict[str, str]:
+    """Connections' names by what they were called."""
+    models = project.connections.items()
+    return {
+        one.renamed_from: name
+        for name, one in models
+        if one.renamed_from and one.renamed_from not in project.connections
+    }
 
 
 def _build_again(project: Project, store: Store, graph: LineageGraph) -> None:

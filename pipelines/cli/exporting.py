@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 FORMS = ("json", "csv", "openlineage", "mermaid", "dot", "svg", "parquet")
 _DRAWN = frozenset({"mermaid", "dot", "svg"})  # names of the catalogue stand in them as they are
+_OF_LEVELS = ("json", "mermaid", "dot", "svg")
 
 
 def export_graph(
@@ -34,31 +35,51 @@ def export_graph(
         if output is None:
             raise click.UsageError("parquet is three files; name their folder with --output")
         write_parquet(whole, output)
-    elif output is None:
-        for text in _text(ctx, form, graph, whole, columns=columns):
+    else:
+        _write(form, _text(ctx, form, graph, whole, columns=columns), output)
+    if output is not None:
+        err(f"wrote {output}")
+
+
+def export_level(form: str, part: Mapping[str, Any], output: Path | None) -> None:
+    """Writes a graph of schemas, databases or connections, in the forms that need no reasons."""
+    if form not in _OF_LEVELS:
+        raise click.UsageError(f"at this --level, --format is one of {', '.join(_OF_LEVELS)}")
+    drawn = {"resources": part["nodes"], "edges": [{**edge, "level": "resource"} for edge in part["edges"]]}
+    _write(form, _drawn(form, part if form == "json" else drawn, columns=False), output)
+    if output is not None:
+        err(f"wrote {output}")
+
+
+def _write(form: str, texts: Iterator[str], output: Path | None) -> None:
+    if output is None:
+        for text in texts:
             shown = "\n".join(map(printable, text.split("\n"))) if form in _DRAWN else text
             sys.stdout.buffer.write(shown.encode("utf-8", "backslashreplace"))
         sys.stdout.buffer.flush()
     else:
         with output.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            file.writelines(_text(ctx, form, graph, whole, columns=columns))
-    if output is not None:
-        err(f"wrote {output}")
+            file.writelines(texts)
 
 
 def _text(
     ctx: click.Context, form: str, graph: LineageGraph, whole: Mapping[str, Any], *, columns: bool
 ) -> Iterator[str]:
-    if form == "json":
-        import orjson
-
-        yield orjson.dumps(whole, option=orjson.OPT_INDENT_2, default=str).decode() + "\n"
-    elif form == "csv":
+    if form == "csv":
         from lineage.formats.table import edges_csv
 
         yield edges_csv(whole["edges"])
     elif form == "openlineage":
         yield from _events(ctx, graph, whole)
+    else:
+        yield from _drawn(form, whole, columns=columns)
+
+
+def _drawn(form: str, whole: Mapping[str, Any], *, columns: bool) -> Iterator[str]:
+    if form == "json":
+        import orjson
+
+        yield orjson.dumps(whole, option=orjson.OPT_INDENT_2, default=str).decode() + "\n"
     elif form == "svg":
         from lineage.formats.svg import picture
 

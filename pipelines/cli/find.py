@@ -1,4 +1,4 @@
-"""`headwater find`: resources by words."""
+"""`headwater find`: resources by words and by fields."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 
+from connectors.errors import LineageError
 from pipelines.cli.console import as_of_option, escape, json_option, out, out_json, project_of, rich_console
 
 
@@ -16,10 +17,19 @@ from pipelines.cli.console import as_of_option, escape, json_option, out, out_js
 @json_option
 @click.pass_context
 def command(ctx: click.Context, words: Sequence[str], limit: int, as_of: str | None, as_json: bool) -> int:
-    """Resources that hold every one of WORDS in their name, id, description, owners, tags or columns."""
+    """Resources that hold every one of WORDS in their name, id, description, owners or tags.
+
+    A word may name a field: type:chart, owner:ada, column:amount (what has such a column), tag:pii, connection:bi,
+    schema:sales, database:shop, title:orders, id:..., text:... A `*` in a value stands for anything.
+    """
     project = project_of(ctx)
     from lineage import open_store
+    from lineage.graph.search import parse_words
 
+    try:
+        parse_words(words)
+    except LineageError as error:
+        raise click.UsageError(str(error), ctx) from None
     graph = open_store(project.storage, project.storage_options).graph(as_of)
     found = graph.find(words, limit=limit)
     if as_json:

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipelines.cli import changes, edges
+from pipelines.cli import changes, edges, shape
 from pipelines.cli.console import as_of_option, escape, json_option, out, out_json, project_of, rich_console
-from pipelines.cli.exporting import FORMS, export_graph
+from pipelines.cli.exporting import FORMS, export_graph, export_level
+from pipelines.cli.reading import (
+    collapse_option,
+    level_option,
+    lift,
+    open_option,
+    path_level_option,
+    read_collapsed,
+    read_graph,
+)
+from pipelines.cli.trees import MAX_LINES, edge_note, reach_tree
 
 if TYPE_CHECKING:
-    from rich.tree import Tree
+    from lineage.graph.lift import Lifted
+    from lineage.graph.questions import Neighbourhood
+    from lineage.graph.traverse import Direction, LineageGraph
 
-    from lineage.graph.traverse import Direction, LineageGraph, Neighbourhood
-
-MAX_LINES = 500  # of a tree; a wider one is cut, and says so
+MOST_PATHS = 100
 
 
 @click.group("lineage")
@@ -27,139 +38,99 @@ def command() -> None:
     """
 
 
-def _graph(ctx: click.Context, as_of: str | None) -> LineageGraph:
-    from lineage import open_store
+def _reading(direction: Direction) -> click.Command:
+    """The command that reads in a direction."""
 
-    project = project_of(ctx)
-    return open_store(project.storage, project.storage_options).graph(as_of)
-
-
-@command.command("upstream")
-@click.argument("identifier", metavar="ID")
-@click.option("--depth", type=click.IntRange(1), help="So many hops.  [all the way]")
-@click.option("--columns", is_flag=True, help="Column by column.")
-@as_of_option
-@json_option
-@click.pass_context
-def upstream(
-    ctx: click.Context, identifier: str, depth: int | None, columns: bool, as_of: str | None, as_json: bool
-) -> int:
-    """Where ID comes from."""
-    return _reach(ctx, "upstream", identifier, depth, columns, as_of, as_json)
-
-
-@command.command("downstream")
-@click.argument("identifier", metavar="ID")
-@click.option("--depth", type=click.IntRange(1), help="So many hops.  [all the way]")
-@click.option("--columns", is_flag=True, help="Column by column.")
-@as_of_option
-@json_option
-@click.pass_context
-def downstream(
-    ctx: click.Context, identifier: str, depth: int | None, columns: bool, as_of: str | None, as_json: bool
-) -> int:
-    """What ID reaches."""
-    return _reach(ctx, "downstream", identifier, depth, columns, as_of, as_json)
-
-
-def _reach(
-    ctx: click.Context,
-    direction: Direction,
-    identifier: str,
-    depth: int | None,
-    columns: bool,
-    as_of: str | None,
-    as_json: bool,
-) -> int:
-    graph = _graph(ctx, as_of)
-    ask = graph.upstream if direction == "upstream" else graph.downstream
-    found = ask(identifier, depth, columns=columns)
-    if as_json:
-        resources = [
-            {**r, "distance": found.distances[r["id"]]} for r in graph.resources(set(found.distances))
-        ]
-        resources.sort(key=lambda r: (r["distance"], r["id"]))
-        answer = {"id": found.start, "direction": direction, "as_of": graph.as_of}
-        out_json({**answer, "resources": resources, "edges": found.edges})
+    @click.argument("identifier", metavar="ID")
+    @click.option("--depth", type=click.IntRange(1), help="So many hops.  [all the way]")
+    @click.option("--columns", is_flag=True, help="Column by column.")
+    @level_option
+    @collapse_option
+    @open_option
+    @as_of_option
+    @json_option
+    @click.pass_context
+    def read(
+        ctx: click.Context,
+        identifier: str,
+        depth: int | None,
+        columns: bool,
+        level: str | None,
+        patterns: Sequence[str],
+        is_open: bool,
+        as_of: str | None,
+        as_json: bool,
+    ) -> int:
+        graph = read_collapsed(ctx, as_of, patterns, is_open, [identifier])
+        higher, columns = lift(graph, level, columns)
+        ask = higher or graph
+        found = getattr(ask, direction)(identifier, depth, columns=columns)
+        if as_json:
+            out_json(_reached(graph, higher, found))
+            return 0
+        rich_console().print(reach_tree(found))
+        if not found.edges:
+            out(f"nothing is known {direction} of it")
         return 0
-    rich_console().print(reach_tree(found))
-    if not found.edges:
-        out(f"nothing is known {direction} of it")
-    return 0
+
+    read.__doc__ = {"upstream": "Where ID comes from.", "downstream": "What ID reaches."}[direction]
+    return click.command(direction)(read)
 
 
-def reach_tree(found: Neighbourhood) -> Tree:
-    """A tree from the start outwards; what was shown already is not opened again."""
-    from rich.tree import Tree
-
-    near, far = ("to", "from") if found.direction == "upstream" else ("from", "to")
-    around: dict[str, list[dict[str, Any]]] = {}
-    for edge in found.edges:
-        around.setdefault(edge[near], []).append(edge)
-    inside: dict[str, list[str]] = {}
-    for node, passed_from in found.passed.items():
-        if node in around:
-            inside.setdefault(passed_from, []).append(node)
-    tree = Tree(f"[bold]{escape(found.start)}[/bold]")
-    lines, seen = 0, {found.start}
-    todo = [(tree, found.start)]
-    while todo:
-        branch, node = todo.pop(0)
-        for other in inside.get(node, []):
-            todo.append((branch.add(escape(_short(other, node))), other))
-            seen.add(other)
-        for edge in around.get(node, []):
-            other = edge[far]
-            if lines == MAX_LINES:
-                branch.add(
-                    f"[yellow]... {len(found.distances)} resources in all; see --depth or --json[/yellow]"
-                )
-                return tree
-            lines += 1
-            shown = "  [dim](shown elsewhere)[/dim]" if other in seen and other in around else ""
-            leaf = branch.add(escape(other) + _edge_note(edge) + shown)
-            if other not in seen:
-                seen.add(other)
-                todo.append((leaf, other))
-    return tree
-
-
-def _short(column: str, table: str) -> str:
-    """A column below its table's line: its own part of the id."""
-    return column.removeprefix(table) if column.startswith(table + ".") else column
-
-
-def _edge_note(edge: dict[str, Any]) -> str:
-
-    clauses = ", ".join(clause.replace("_", " ") for clause in edge["clauses"])
-    kind = f"only in {clauses}" if edge["kind"] == "indirect" and clauses else clauses
-    expression = " ".join((edge["expression"] or "").split())
-    notes = [note for note in (expression, kind) if note]
-    return f"  [dim]{escape(' · '.join(notes))}[/dim]" if notes else ""
+def _reached(graph: LineageGraph, higher: Lifted | None, found: Neighbourhood) -> dict[str, Any]:
+    answer = {"id": found.start, "direction": found.direction, "as_of": graph.as_of}
+    ids = set(found.distances)
+    nodes = graph.resources(ids) if higher is None else higher.nodes(ids)
+    told = [{**one, "distance": found.distances[one["id"]]} for one in nodes]
+    told.sort(key=lambda one: (one["distance"], one["id"]))
+    if higher is not None:
+        return {**answer, "level": higher.level, "nodes": told, "edges": found.edges}
+    return {**answer, "resources": told, "edges": found.edges}
 
 
 @command.command("path")
 @click.argument("start", metavar="A")
 @click.argument("end", metavar="B")
+@click.option("--all", "every", is_flag=True, help="All the shortest ways.")
+@path_level_option
+@collapse_option
+@open_option
 @as_of_option
 @json_option
 @click.pass_context
-def path(ctx: click.Context, start: str, end: str, as_of: str | None, as_json: bool) -> int:
+def path(
+    ctx: click.Context,
+    start: str,
+    end: str,
+    every: bool,
+    level: str | None,
+    patterns: Sequence[str],
+    is_open: bool,
+    as_of: str | None,
+    as_json: bool,
+) -> int:
     """A shortest way that data takes from A to B. Exit code 1 when there is none."""
-    graph = _graph(ctx, as_of)
-    edges = graph.path(start, end)
+    read = read_collapsed(ctx, as_of, patterns, is_open, [start, end])
+    graph = lift(read, level, columns=False)[0] or read
+    found = graph.paths(start, end, limit=MOST_PATHS + 1 if every else 1)
+    ways = [way for way in found[:MOST_PATHS] if way]
     if as_json:
-        out_json(
-            {"from": graph.find_id(start), "to": graph.find_id(end), "as_of": graph.as_of, "edges": edges}
+        answer = {"from": graph.find_id(start), "to": graph.find_id(end), "as_of": read.as_of}
+        told = (
+            {"paths": ways, "more": len(found) > MOST_PATHS} if every else {"edges": ways[0] if ways else []}
         )
-        return 0 if edges else 1
-    if not edges:
+        out_json(answer | told)
+        return 0 if ways else 1
+    if not ways:
         out(f"no way leads from {graph.find_id(start)} to {graph.find_id(end)}")
         return 1
     console = rich_console()
-    console.print(edges[0]["from"], markup=False)
-    for edge in edges:
-        console.print(f"  -> {escape(edge['to'])}{_edge_note(edge)}")
+    for way in ways:
+        console.print(escape(way[0]["from"]))
+        for edge in way:
+            console.print(f"  -> {escape(edge['to'])}{edge_note(edge)}")
+    if len(found) > MOST_PATHS:
+        out("... and more ways, as long as these")
     return 0
 
 
@@ -173,7 +144,7 @@ def unresolved(ctx: click.Context, connection: str | None, as_of: str | None, as
     known = project_of(ctx).connections
     if connection is not None and connection not in known:
         raise click.UsageError(f"no connection is named {connection}; there are {', '.join(known)}")
-    graph = _graph(ctx, as_of)
+    graph = read_graph(ctx, as_of)
     entries = [e for e in graph.unresolved() if connection in (None, e["connection"])]
     if as_json:
         out_json(entries)
@@ -201,7 +172,7 @@ def unresolved(ctx: click.Context, connection: str | None, as_of: str | None, as
 @click.pass_context
 def explain(ctx: click.Context, start: str, end: str, as_of: str | None, as_json: bool) -> int:
     """Why there is an edge from A to B: every declaration and statement. Exit code 1 when there is none."""
-    graph = _graph(ctx, as_of)
+    graph = read_graph(ctx, as_of)
     edges = graph.explain(start, end)
     if as_json:
         out_json(edges)
@@ -214,7 +185,7 @@ def explain(ctx: click.Context, start: str, end: str, as_of: str | None, as_json
 
     console = rich_console()
     for edge in edges:
-        console.print(f"[bold]{escape(edge['from'])} -> {escape(edge['to'])}[/bold]{_edge_note(edge)}")
+        console.print(f"[bold]{escape(edge['from'])} -> {escape(edge['to'])}[/bold]{edge_note(edge)}")
         for why in edge["provenance"]:
             place = f" at {why['location']}" if why["location"] else ""
             line = f"{why['origin']} by {why['connection']}{place}, matched by {why['matched_by']}"
@@ -234,6 +205,8 @@ def explain(ctx: click.Context, start: str, end: str, as_of: str | None, as_json
     "--depth", type=click.IntRange(1), default=1, show_default=True, help="With --focus: so many hops."
 )
 @click.option("--columns", is_flag=True, help="With --focus, or in an svg: column by column.")
+@level_option
+@collapse_option
 @click.option(
     "--output",
     metavar="FILE",
@@ -248,15 +221,27 @@ def export(
     focus: str | None,
     depth: int,
     columns: bool,
+    level: str | None,
+    patterns: Sequence[str],
     output: Path | None,
     as_of: str | None,
 ) -> int:
-    """The whole graph, or what is around one resource."""
-    graph = _graph(ctx, as_of)
+    """The whole graph, or what is around one resource. Nothing is collapsed without --collapse."""
+    keep = [] if focus is None else [focus]
+    graph = read_collapsed(ctx, as_of, patterns, is_open=not patterns, keep=keep)
+    higher, columns = lift(graph, level, columns)
+    if higher is not None:
+        part = higher.to_dict() if focus is None else higher.around(focus, depth)
+        export_level(form, part, output)
+        return 0
     whole = graph.to_dict() if focus is None else graph.around(focus, depth, columns=columns)
     export_graph(ctx, form, graph, whole, output, columns=columns)
     return 0
 
 
+command.add_command(_reading("upstream"))
+command.add_command(_reading("downstream"))
+for _other in (shape.roots, shape.leaves, shape.orphans, shape.cycles):
+    command.add_command(_other)
 for _other in (changes.impact, changes.diff, edges.add, edges.remove):
     command.add_command(_other)

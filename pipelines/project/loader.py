@@ -16,7 +16,7 @@ from connectors import Connector
 from connectors.config.secrets import expand
 from connectors.errors import ConfigError
 from connectors.registry import connector_names, is_path
-from pipelines.project.model import RESERVED, ConnectionModel, OpenLineageModel, ProjectModel
+from pipelines.project.model import RESERVED, ChecksModel, ConnectionModel, OpenLineageModel, ProjectModel
 
 FILE = "headwater.yaml"
 # Parts of the file that other versions know.
@@ -177,7 +177,10 @@ def _known_keys(path: tuple[str, ...]) -> list[str]:
         (1, ""): ProjectModel,
         (3, "connections"): ConnectionModel,
         (2, "openlineage"): OpenLineageModel,
+        (2, "checks"): ChecksModel,
     }
+    if len(path) == 3 and path[0] == "checks":
+        return ["max", "min", "severity"]
     model = models.get((len(path), path[0] if len(path) > 1 else ""))
     if model is None:
         return ["every", "start", "timezone", "instance", "database", "schema", "dialect"]

@@ -136,6 +136,27 @@ class OpenLineageModel(Section):
         return self
 
 
+class UnresolvedCheck(Section):
+    """How many references may stay without an edge."""
+
+    max: int = Field(default=0, ge=0)
+    severity: Literal["warn", "error"] = "warn"
+
+
+class CoverageCheck(Section):
+    """Which share of the statements is to be understood."""
+
+    min: float = Field(default=1.0, ge=0, le=1)
+    severity: Literal["warn", "error"] = "warn"
+
+
+class ChecksModel(Section):
+    """What the checks of the graph hold against it."""
+
+    unresolved_references: UnresolvedCheck = Field(default_factory=UnresolvedCheck)
+    sql_coverage: CoverageCheck = Field(default_factory=CoverageCheck)
+
+
 class ProjectModel(Section):
     """The whole file."""
 
@@ -148,6 +169,8 @@ class ProjectModel(Section):
     credentials: dict[str, dict[str, Any]] = Field(default_factory=dict)
     connections: dict[ConnectionName, ConnectionModel]
     same_as: list[tuple[str, str]] = Field(default_factory=list)
+    collapse: list[Annotated[str, StringConstraints(min_length=1)]] = Field(default_factory=list)
+    checks: ChecksModel = Field(default_factory=ChecksModel)
     openlineage: OpenLineageModel | None = None
 
     @model_validator(mode="after")

@@ -18,6 +18,8 @@ from lineage.store import SnapshotHeader, SnapshotWriter, Store
 
 DAY = "2026-01-01"
 
+_ENDS = {"from_identifier", "to_identifier"}  # the fields of the Secoda SDK
+
 
 def secoda_host(
     script: str,
@@ -29,7 +31,7 @@ def secoda_host(
     found = run_connector(script, credentials=credentials, http=Reroute(origins), endpoints=list(origins))
     return {
         "resources": [r.model_dump(mode="json", exclude_none=True) for r in found.resources],
-        "lineages": [d.model_dump(mode="json", exclude_none=True) for d in found.declarations],
+        "lineages": [d.model_dump(mode="json", include=_ENDS, exclude_none=True) for d in found.declarations],
         "error": str(found.error) if found.error else None,
         "verdicts": _verdicts(found.resources, found.declarations, workspace),
     }

@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -16,6 +17,7 @@ DOCUMENTS = [
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 _INLINE = re.compile(r"`([^`\n]+)`")
 _HEADING = re.compile(r"^(#+) (.+)$", re.M)
+_REST = frozenset({">", ">>", "<", "|", "||", "&&", ";"})  # of a line: no argument any more
 _LINK = re.compile(r"\[[^\]]+\]\(([^)]+)\)")
 
 
@@ -27,6 +29,11 @@ class Block:
     line: int
     language: str
     text: str
+
+    @property
+    def is_workflow(self) -> bool:
+        """Whether it is a file of GitHub's, not of headwater's."""
+        return self.text.startswith("# .github/")
 
     @property
     def where(self) -> str:
@@ -90,8 +97,12 @@ def table(text: str) -> list[list[str]]:
 
 def command_lines(block: Block, program: str) -> Iterator[list[str]]:
     """The arguments of each line of a shell block that runs a program."""
-    text = block.text.replace("\\\n", " ")
-    for line in text.splitlines():
+    yield from commands_of(block.text, program)
+
+
+def commands_of(text: str, program: str) -> Iterator[list[str]]:
+    """The arguments of each line of a shell's text that begins with a program."""
+    for line in text.replace("\\\n", " ").splitlines():
         words = shlex.split(line, comments=True)
         if words and Path(words[0]).name == program:
-            yield words[1:]
+            yield list(takewhile(lambda word: word not in _REST, words[1:]))

@@ -16,8 +16,18 @@ from connectors.hosts.secoda import SecodaScript
 from connectors.http import HttpPolicy
 from connectors.registry import connector_names, load_connector
 from lineage import open_store
+from lineage.graph.search import FIELDS
 from pipelines import load_project
-from pipelines.project.model import ConnectionModel, Defaults, OpenLineageModel, Partitions, ProjectModel
+from pipelines.project.model import (
+    ChecksModel,
+    ConnectionModel,
+    CoverageCheck,
+    Defaults,
+    OpenLineageModel,
+    Partitions,
+    ProjectModel,
+    UnresolvedCheck,
+)
 from tests.docs.documents import ROOT, blocks, section, table
 
 PROJECT, CONNECTORS, LINEAGE = (
@@ -29,6 +39,9 @@ SECTIONS = {
     "A connection": ConnectionModel,
     "defaults": Defaults,
     "http": HttpPolicy,
+    "checks": ChecksModel,
+    "unresolved_references": UnresolvedCheck,
+    "sql_coverage": CoverageCheck,
     "openlineage": OpenLineageModel,
 }
 
@@ -100,6 +113,11 @@ def test_every_error_of_a_source_is_named_where_connectors_are_written():
     ours = [one for one in ConnectorError.__subclasses__() if one.__module__ == "connectors.errors"]
     assert ours
     assert all(f"`{error.__name__}`" in page for error in ours)
+
+
+def test_every_field_of_a_search_is_explained():
+    rows = table(section(LINEAGE, "Finding"))
+    assert {name.strip("`") for row in rows for name in row[0].split(", ")} == set(FIELDS)
 
 
 def test_every_reason_is_explained():

@@ -69,7 +69,9 @@ def test_what_is_said_and_added_has_both_reasons_and_loses_one(world):
     assert origins == {"declared", "manual"}
     remove_edge(world.store, world.graph(), "s.a", "s.b")
     assert [why["origin"] for edge in world.graph().edges() for why in edge["provenance"]] == ["declared"]
-    with pytest.raises(LineageError, match=r"no edge from wh/d\.s\.a to wh/d\.s\.b was added by hand") as error:
+    with pytest.raises(
+        LineageError, match=r"no edge from wh/d\.s\.a to wh/d\.s\.b was added by hand"
+    ) as error:
         remove_edge(world.store, world.graph(), "s.a", "s.b")
     assert error.value.hint == "it is given by wh; it goes when that no longer says so"
 

@@ -70,6 +70,10 @@ def test_same_as_must_name_connections(tmp_path):
         (HEAD + "connections:\n  a: {connector: sqlite, records: [x]}\n", "not in this version"),
         (HEAD + "transforms: {}\nconnections: {}\n", "not in this version"),
         (HEAD + "connections:\n  a: 7\n", "connections.a"),
+        (HEAD + "connections: {}\nchecks: {sql_covrage: {min: 1}}\n", "did you mean sql_coverage?"),
+        (HEAD + "connections: {}\nchecks: {sql_coverage: {mim: 1}}\n", "did you mean min?"),
+        (HEAD + "connections: {}\nchecks: {sql_coverage: {min: 95}}\n", "checks.sql_coverage.min"),
+        (HEAD + "connections: {}\nchecks: {unresolved_references: {severity: loud}}\n", "'warn' or 'error'"),
         ("name: !!python/object:os.system x\n" + HEAD, "not YAML"),
     ],
 )
