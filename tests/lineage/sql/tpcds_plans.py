@@ -4,9 +4,10 @@ A program of its own, which imports nothing of headwater: `python tpcds_plans.py
 """
 
 import json
+from pathlib import Path
 
 import duckdb
-import duckdb_extension_tpcds  # noqa: F401  # where the extension is loaded from
+import duckdb_extension_tpcds
 
 NEEDED = "unused_columns"  # the optimizer that leaves each scan with the columns that the query needs
 
@@ -29,7 +30,8 @@ def reads(connection, sql):
 
 def main():
     connection = duckdb.connect()
-    connection.execute("LOAD tpcds")
+    extensions = Path(duckdb_extension_tpcds.__file__).parent.rglob("tpcds.duckdb_extension")
+    connection.execute(f"LOAD '{next(extensions)}'")
     connection.execute("CALL dsdgen(sf = 0)")
     optimizers = [name for (name,) in connection.execute("SELECT name FROM duckdb_optimizers()").fetchall()]
     connection.execute(f"SET disabled_optimizers = '{','.join(o for o in optimizers if o != NEEDED)}'")
