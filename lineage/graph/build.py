@@ -10,15 +10,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import duckdb
-
 from lineage.graph.inputs import ConnectionSpec, Source, inputs_hash, load, select_sources, setting_hash
 from lineage.graph.linking import link_resources
 from lineage.graph.nodes import build_nodes
 from lineage.graph.patch import USUAL, PatchLimits, patch_graph
 from lineage.graph.rows import graph_rows
 from lineage.graph.traverse import LineageGraph
-from lineage.graph.unresolved import MISSING
 from lineage.store import Store
 from lineage.store.graphs import GraphHeader
 from lineage.store.tables import Rows
@@ -37,9 +34,8 @@ def build_graph(
     """Builds and stores the graph of a partition from what is stored of the connections; gives it as stored.
 
     What is already stored of the same inputs is not built again. `same_as` are pairs (describer's id, owner's id). Of
-    connections of which the store has nothing, the stores of `else_from` are asked in turn. A graph is
-    made of an earlier one within `limits`. Raises StoreError where a store
-    cannot be read or written.
+    connections of which the store has nothing, the stores of `else_from` are asked in turn. Within `limits` a graph is
+    made of an earlier one. Raises StoreError where a store cannot be read or written.
     """
     others = [one.snapshots for one in else_from]
     sources = select_sources(store.snapshots, connections, partition, others)
@@ -72,11 +68,7 @@ def _built(
     same_as: Sequence[tuple[str, str]],
 ) -> tuple[GraphHeader, Rows]:
     """What there is to count of a graph, and its rows."""
-    db = duckdb.connect()
-    # The order of rows means nothing here, and keeping it costs memory.
-    db.execute("SET preserve_insertion_order = false")
-    load(db, sources, connections)
-    db.execute(f"CREATE TABLE missing ({MISSING})")
+    db = load(sources, connections)
     build_nodes(db, same_as)
     uses = link_resources(db)
     counts, rows = graph_rows(db)

@@ -14,6 +14,7 @@ import duckdb
 import orjson
 import pyarrow as pa
 
+from lineage.graph.unresolved import MISSING
 from lineage.platforms import place_of
 from lineage.store.rows import ROWS, digest_of
 from lineage.store.snapshot import BY_HAND, COMPLETE, SnapshotHeader, Snapshots, read_header
@@ -128,10 +129,14 @@ def setting_hash(
     return digest_of(orjson.dumps([GRAPH_VERSION, named, specs, same_as], option=orjson.OPT_SORT_KEYS))
 
 
-def load(
-    db: duckdb.DuckDBPyConnection, sources: Sequence[Source], connections: Sequence[ConnectionSpec]
-) -> None:
-    """Makes the tables `connection`, `namespace` and `source`, and `fact`: the sources' rows, with their numbers."""
+def load(sources: Sequence[Source], connections: Sequence[ConnectionSpec]) -> duckdb.DuckDBPyConnection:
+    """An engine with the tables `connection`, `namespace`, `renamed` and `source`, and `fact`: the sources' rows, with
+    their numbers; `missing`, what did not resolve, is empty.
+    """
+    db = duckdb.connect()
+    # The order of rows means nothing here, and keeping it costs memory.
+    db.execute("SET preserve_insertion_order = false")
+    db.execute(f"CREATE TABLE missing ({MISSING})")
     db.execute("""
         CREATE TABLE connection (connection VARCHAR, instance VARCHAR, default_instance VARCHAR,
                                  default_database VARCHAR, default_schema VARCHAR, infer_tables BOOLEAN)
@@ -170,6 +175,7 @@ def load(
         WHERE NOT s.silent OR r.kind NOT IN ('declaration', 'statement', 'query')
     """)
     db.execute("CREATE VIEW fact AS SELECT * FROM every_fact")
+    return db
 
 
 def _name_renamed(db: duckdb.DuckDBPyConnection, connections: Sequence[ConnectionSpec]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import duckdb
 
 from lineage.graph.unresolved import Unresolved, tell
+from lineage.platforms import place_of
 from lineage.resolve import PARTS, REFERENCE_COLUMNS, match_references
 
 _TABLES = "('table', 'view')"
@@ -99,8 +100,6 @@ def place_references(db: duckdb.DuckDBPyConnection, references: str) -> None:
 
     What an address says of the database counts where the reference leaves it open.
     """
-    from lineage.platforms import place_of
-
     given = db.execute(f"""
         SELECT DISTINCT instance FROM {references}
         WHERE instance IS NOT NULL AND instance NOT IN (SELECT instance FROM connection)

@@ -17,7 +17,6 @@ from lineage.graph.inputs import ConnectionSpec, Source, load
 from lineage.graph.linking import link_resources
 from lineage.graph.nodes import build_nodes
 from lineage.graph.rows import EDGE, NODE, QUERY, UNRESOLVED, tell_unresolved
-from lineage.graph.unresolved import MISSING
 from lineage.store import Store
 from lineage.store.contents import GONE
 from lineage.store.graphs import GraphHeader
@@ -63,12 +62,9 @@ def patch_graph(
         or any(c.infer_tables for c in connections)
     ):
         return None
-    db = duckdb.connect()
-    db.execute("SET preserve_insertion_order = false")
-    load(db, sources, connections)
+    db = load(sources, connections)
     if not _find_changes(db, before, sources, limits.changed):
         return None
-    db.execute(f"CREATE TABLE missing ({MISSING})")
     build_nodes(db, same_as)
     store.graphs.scan(db, "before_row", before)
     _read_before(db)

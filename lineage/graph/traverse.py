@@ -271,11 +271,6 @@ class LineageGraph(Questions):
         """)
         return [(row["a"], row["b"], row["n"]) for row in rows.to_pylist()]
 
-    def columns_of(self, node: str) -> list[str]:
-        """The ids of a table's columns."""
-        number = self.number_of(node)
-        return [] if number is None else self.ids_of(self.topology.columns.of(np.array([number], np.int32)))
-
     # -- questions
 
     def explain(self, start: str, end: str) -> list[dict[str, Any]]:

@@ -1,7 +1,8 @@
 """How contents lie in files: whole, or as changes over a whole one; read in place by an embedded engine.
 
 A change is a row that is new or different, or one of kind `-<kind>` that says that the row of that kind and key is
-gone.
+gone. One of kind `-` alone says nothing: it is there so that no changes lie in a file too, and can be told from a
+content that is not stored.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
+from connectors.errors import StoreError
+
 GONE = "-"
 MOST_CHANGED = 0.25  # of a whole content: with more it is written whole
 _OVER = "-"  # in a segment's name, between a content and the one that it lies over
+_NOTHING = f"SELECT '{GONE}' AS kind, '' AS key"
 
 
 class Piece(NamedTuple):
@@ -57,10 +61,19 @@ def _where(pieces: Sequence[Piece], contents: Collection[tuple[str, str]]) -> di
     """Where each content is read from. One that lies in several ways, whole or over others, is read in one of them."""
     segments = {(piece.scope, piece.segment) for piece in pieces}
     found: dict[tuple[str, str], Piece] = {}
+    lost = set()
     for piece in sorted(pieces, key=lambda one: (bool(one.base), one.segment)):
-        readable = not piece.base or (piece.scope, piece.base) in segments
-        if (piece.scope, piece.content) in contents and readable:
+        if (piece.scope, piece.content) not in contents:
+            continue
+        if piece.base and (piece.scope, piece.base) not in segments:
+            lost.add((piece.scope, piece.content))
+        else:
             found.setdefault((piece.scope, piece.content), piece)
+    if without := sorted(lost - found.keys()):
+        raise StoreError(
+            f"of {without[0][0]} only changes are stored, and not what they lie over",
+            hint="run `headwater sync` again",
+        )
     return found
 
 
@@ -86,7 +99,8 @@ def scan(
 ) -> None:
     """Makes the view `name` of contents, each (scope, hash): their rows, `segment` being the content's hash.
 
-    `pieces` are all files of the table; those of other contents are not read.
+    `pieces` are all files of the table; those of other contents are not read. Raises StoreError for one of which only
+    the changes are there.
     """
     read = []  # scope, content, segment that it is read from, whether those are changes
     for (scope, content), piece in _where(pieces, contents).items():
@@ -177,7 +191,10 @@ def changes(
     count = _count(engine, "changed_row") + _count(engine, "gone_row")
     if count > most:
         return None
-    return "SELECT * FROM (SELECT * FROM changed_row UNION ALL BY NAME SELECT * FROM gone_row) ORDER BY kind, key"
+    return f"""
+        SELECT * FROM changed_row UNION ALL BY NAME SELECT * FROM gone_row UNION ALL BY NAME {_NOTHING}
+        ORDER BY kind, key
+    """
 
 
 def merged_changes(
@@ -194,7 +211,7 @@ def merged_changes(
     None where those are so many that the whole is better written again.
     """
     patch = " UNION ALL BY NAME ".join(f"({one})" for one in queries)
-    engine.execute(f"CREATE OR REPLACE TEMP TABLE patch_row AS {patch}")
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE patch_row AS {patch} UNION ALL BY NAME {_NOTHING}")
     scope = patched[0]
     lies = _where(pieces, {patched})[patched]
     earlier = [p for p in pieces if (p.scope, p.segment) == (scope, lies.segment) and p.base]

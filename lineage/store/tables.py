@@ -16,7 +16,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -162,11 +162,6 @@ class ContentTable:
         differing_keys(engine, name, table, pieces_of(table, self.uri), pair, self.schema)
         return True
 
-    def holds(self, scope: str, content: str) -> bool:
-        """Whether a content is stored and can be read."""
-        table = self._open()
-        return table is not None and self._holds(table, scope, content)
-
     def delta(self) -> DeltaTable:
         """The table as deltalake sees it, for maintenance; made when it is absent."""
         table = self._open()
@@ -195,10 +190,10 @@ class ContentTable:
             base = None if stored else self._base(table, scope, key, known)
             self._put(table, scope, key, change, with_rows=not stored, base=base)
             # Maintenance may have removed a content between our look and our commit.
-            if stored or base:
+            if stored or base or change.patch:
                 table.update_incremental()
                 if not self._holds(table, scope, change.content):
-                    self._put(table, scope, key, change, with_rows=True)
+                    self._put(table, scope, key, replace(change, patch=None), with_rows=True)
                     return True
             return not stored
 
@@ -261,11 +256,11 @@ class ContentTable:
 
     def _least(self, change: Change, table: DeltaTable, scope: str, base: str | None) -> tuple[Rows, str]:
         """What is to be written of a content, the whole or its changes, and the segment in which it lies."""
-        pieces = pieces_of(table, self.uri)
         if change.patch and self._holds(table, scope, change.patch[0]):
             return self._patched(change.content, change.patch, table, scope)
         rows = change.rows()
         if base:
+            pieces = pieces_of(table, self.uri)
             changed = changes(rows.engine, rows.queries, table, pieces, (scope, base), self.schema)
             if changed is not None:
                 return Rows(rows.engine, [changed]), over(change.content, base)

@@ -13,9 +13,11 @@ from threading import Barrier
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from connectors.errors import StoreError
 from lineage.store import SnapshotHeader, Store, maintain, open_store
 from lineage.store.contents import pieces_of
 from lineage.store.rows import ROWS, content_hash, distinct
@@ -260,3 +262,52 @@ def test_what_comes_back_over_another_whole_is_there_once(tmp_path):
     for day, content in ((DAYS[0], WHOLE), (DAYS[0], FEW), (DAYS[0], MANY), (DAYS[1], FEW)):
         put_whole_day(store, day, content)
     assert read(store, FEW) == sorted(FEW.items())
+
+
+def test_rows_that_are_alike_under_another_name_lie_as_no_change(tmp_path):
+    table = open_store(tmp_path).snapshots.table
+    for name in ("first", "second"):
+        change = Change("complete", "{}", name, lambda: Rows.of(rows_of(WHOLE)))
+        table.replace("wh", DAYS[0], lambda _, change=change: change)
+    assert {piece.segment for piece in pieces_of(table.delta(), table.uri)} >= {"first", "second-first"}
+    assert {row["key"] for row in table.rows([("wh", "second")]).to_pylist()} == {key for _, key in WHOLE}
+
+
+def test_a_patch_that_changes_nothing_is_the_content_that_it_patches(tmp_path):
+    table = open_store(tmp_path).snapshots.table
+    whole = Change("complete", "{}", "first", lambda: Rows.of(rows_of(WHOLE)))
+    table.replace("wh", DAYS[0], lambda _: whole)
+    nothing = rows_of({})
+    for name, before in (("second", "first"), ("third", "second")):
+        patched = Change("complete", "{}", name, lambda: Rows.of(nothing), patch=(before, Rows.of(nothing)))
+        table.replace("wh", DAYS[0], lambda _, patched=patched: patched)
+        assert table.rows([("wh", name)]).num_rows == len(WHOLE)
+
+
+def test_a_patch_of_what_is_gone_is_not_taken(tmp_path):
+    table = open_store(tmp_path).snapshots.table
+    change = Change(
+        "complete", "{}", "second", lambda: Rows.of(rows_of(WHOLE)), patch=("gone", Rows.of(rows_of({})))
+    )
+    table.replace("wh", DAYS[0], lambda _: change)
+    assert table.rows([("wh", "second")]).num_rows == len(WHOLE)
+
+
+def test_changes_over_what_is_gone_are_an_error_and_no_empty_catalogue(tmp_path):
+    store = open_store(tmp_path)
+    for content in (WHOLE, FEW):
+        put_whole_day(store, DAYS[0], content)
+    store.snapshots.table.delta().delete(f"segment = '{hash_of(WHOLE)}'")
+    with pytest.raises(StoreError, match="only changes are stored") as error:
+        read(store, FEW)
+    assert error.value.hint == "run `headwater sync` again"
+    put_whole_day(store, DAYS[0], FEW)
+    assert read(store, FEW) == sorted(FEW.items())
+
+
+def test_a_store_at_a_url_is_read_alike(tmp_path):
+    store = open_store(f"file://{tmp_path}/a store")
+    for content in (WHOLE, FEW, LESS):
+        put_whole_day(store, DAYS[0], content)
+        assert read(store, content) == sorted(content.items())
+    assert {f"{hash_of(FEW)}-{hash_of(WHOLE)}", f"{hash_of(LESS)}-{hash_of(WHOLE)}"} <= segments(store)
