@@ -110,3 +110,11 @@ __all__ = [
     "ends",
     "how",
 ]
+
+
+def columns_of(graph: LineageGraph, table: str) -> set[str]:
+    return {
+        row["key"]
+        for row in graph.nodes.to_pylist()
+        if row["parent_id"] == table and row["entity_type"] == "column"
+    }

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from tests.lineage.observers import PARTITION, Observers, key_of, nodes_titled
-from tests.lineage.world import ends, how
+from tests.lineage.world import columns_of, ends, how
 
 ORDERS, JOBS = "pg/shop.sales.orders", key_of("shop", "orders")
 SEEN = ["dbt/model.shop.m0", JOBS]
@@ -67,7 +67,7 @@ def test_columns_that_are_called_alike_are_one_too(seen):
     for step in all_but(seen).values():
         step()
     graph = seen.world.graph(PARTITION)
-    columns = {one: graph.resource(one)["aliases"] for one in graph.columns_of(ORDERS)}
+    columns = {one: graph.resource(one)["aliases"] for one in columns_of(graph, ORDERS)}
     assert columns == {
         f"{ORDERS}.amount": ["dbt/model.shop.m0.AMOUNT", f"{JOBS}.amount"],
         f"{ORDERS}.id": [],
