@@ -12,11 +12,23 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench import cloudquery_host, estate_graph, large, query_log, resync, sql, startup, tables, year
+from bench import (
+    cloudquery_host,
+    estate_graph,
+    large,
+    query_log,
+    receiver,
+    resync,
+    sql,
+    startup,
+    tables,
+    year,
+)
 from bench.measure import Figure
 
 BENCHMARKS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "startup": startup.run,
+    "receiver": receiver.run,
     "resync": resync.run,
     "large": large.run,
     "estate": estate_graph.run,

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 HEADWATER = (sys.executable, "-c", "from pipelines.cli import main; main()")
@@ -70,6 +71,27 @@ def run_command(
         (folder / ".stdout").read_bytes(),
         (folder / ".stderr").read_text(errors="replace"),
     )
+
+
+def give_home(folder: Path) -> None:
+    """Makes a folder of its own for Dagster's instance in a project's."""
+    (folder / "home").mkdir()
+    (folder / "home" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+
+
+def materialize(folder: Path, module: str = "pipelines.definitions") -> Finished:
+    """Today's partition of all assets of the project in a folder, by Dagster's own command."""
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    arguments = (*DAGSTER, "asset", "materialize", "-m", module, "--select", "*", "--partition", today)
+    environment = {
+        "DAGSTER_HOME": str(folder / "home"),
+        "HEADWATER_PROJECT": str(folder),
+        "PYTHONPATH": f"{ROOT}:{folder}",
+        # As on a user's machine: what was imported once is not compiled again.
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPYCACHEPREFIX": str(folder.parent / "bytecode"),
+    }
+    return run_command(arguments, folder, environment)
 
 
 def succeed(finished: Finished) -> Finished:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
 import dagster as dg
 
-from bench.measure import DAGSTER, ROOT, Figure, Finished, run_command, succeed
+from bench.measure import Figure, give_home, materialize, succeed
 from lineage import open_store
 from pipelines.metadata import EXTRACT_SECONDS
 from tests.pipelines.demo.copying import copy_shop
@@ -96,18 +95,17 @@ def run(folder: Path) -> Iterator[Figure]:
         one.mkdir()
         (one / f"{one.name}_project.py").write_text(text)
     for one in (demo, empty, shape):
-        (one / "home").mkdir()
-        (one / "home" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+        give_home(one)
     succeed(
-        _materialize(demo, "pipelines.definitions")
+        materialize(demo, "pipelines.definitions")
     )  # the demo's data are made, both instances' databases too
-    succeed(_materialize(empty, "empty_project"))
-    succeed(_materialize(shape, "shape_project"))
+    succeed(materialize(empty, "empty_project"))
+    succeed(materialize(shape, "shape_project"))
     ours, inside, bare, shaped = [], [], [], []
     for _ in range(TURNS):
-        bare.append(succeed(_materialize(empty, "empty_project")).seconds)
-        shaped.append(succeed(_materialize(shape, "shape_project")).seconds)
-        ours.append(succeed(_materialize(demo, "pipelines.definitions")).seconds)
+        bare.append(succeed(materialize(empty, "empty_project")).seconds)
+        shaped.append(succeed(materialize(shape, "shape_project")).seconds)
+        ours.append(succeed(materialize(demo, "pipelines.definitions")).seconds)
         inside.append(_extract_seconds(demo))
     net = [whole - part for whole, part in zip(ours, inside, strict=True)]
     yield Figure("empty project, wall (median of 5)", median(bare), "s")
@@ -124,26 +122,12 @@ def _broken(demo: Path) -> Iterator[Figure]:
     """One connection broken: the command fails, everything else is stored, the graph is new."""
     before = open_store(demo / ".headwater").graphs.newest()
     (demo / "catalog").rename(demo / "gone")
-    finished = _materialize(demo, "pipelines.definitions")
+    finished = materialize(demo, "pipelines.definitions")
     after = open_store(demo / ".headwater").graphs.newest()
     new = after is not None and before is not None and after.run_id != before.run_id
     yield Figure("one connection broken: exit code is not 1", float(finished.code != 1), "", 0)
     yield Figure("one connection broken: graph is not new", float(not new), "", 0)
     yield Figure("one connection broken: others not stored", float(len(_runs(demo)) != 5), "", 0)
-
-
-def _materialize(folder: Path, module: str) -> Finished:
-    today = f"{datetime.now(UTC):%Y-%m-%d}"
-    arguments = (*DAGSTER, "asset", "materialize", "-m", module, "--select", "*", "--partition", today)
-    environment = {
-        "DAGSTER_HOME": str(folder / "home"),
-        "HEADWATER_PROJECT": str(folder),
-        "PYTHONPATH": f"{ROOT}:{folder}",
-        # As on a user's machine: what was imported once is not compiled again.
-        "PYTHONDONTWRITEBYTECODE": "",
-        "PYTHONPYCACHEPREFIX": str(folder.parent / "bytecode"),
-    }
-    return run_command(arguments, folder, environment)
 
 
 def _extract_seconds(folder: Path) -> float:

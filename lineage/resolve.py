@@ -15,8 +15,8 @@ import duckdb
 PARTS = ("instance", "database", "schema", "title")
 MAX_CANDIDATES = 20
 MAX_GUESSES = 5
-# Guessing compares names pairwise; beyond this many pairs only tables of the same name are offered.
-GUESS_PAIRS = 20_000_000
+# Guessing compares names that begin alike pairwise; where more tables do so, only those of the same name are offered.
+MAX_ALIKE = 2_000
 
 # Columns of a table of references. `fold_*` says whether the part may match in another case; `namespace` stands in
 # place of the instance where that was given as an address.
@@ -84,28 +84,31 @@ def match_references(db: duckdb.DuckDBPyConnection, references: str, owners: str
 
 def guess_names(db: duckdb.DuckDBPyConnection, references: str, owners: str, matches: str) -> None:
     """Makes `guess` (ref, ids): for references that found nothing, up to five owners of the same name elsewhere, or of
-    a similar one.
+    a similar one. What is guessed for a reference does not depend on the other references.
     """
     db.execute(f"""
         CREATE OR REPLACE TEMP TABLE lost AS
-        SELECT r.ref, lower(r.title) AS name FROM {references} r
+        SELECT r.ref, lower(r.title) AS name, left(lower(r.title), 2) AS head FROM {references} r
         WHERE NOT EXISTS (SELECT 1 FROM {matches} m WHERE m.ref = r.ref)
             AND NOT EXISTS (SELECT 1 FROM {matches}_several m WHERE m.ref = r.ref)
     """)
-    db.execute(f"CREATE OR REPLACE TEMP TABLE named AS SELECT num, lower(title) AS name FROM {owners}")
-    pairs = db.execute("""
-        SELECT coalesce(sum(l.n * o.n), 0) FROM
-            (SELECT left(name, 2) AS head, count(*) AS n FROM lost GROUP BY head) l JOIN
-            (SELECT left(name, 2) AS head, count(*) AS n FROM named GROUP BY head) o USING (head)
-    """).fetchall()[0]
-    similar = ""
-    if int(pairs[0]) <= GUESS_PAIRS:
-        similar = """UNION ALL SELECT l.ref, o.num, jaro_winkler_similarity(l.name, o.name) AS score
-            FROM lost l JOIN named o ON left(l.name, 2) = left(o.name, 2) AND l.name <> o.name
-            WHERE jaro_winkler_similarity(l.name, o.name) > 0.88"""
+    db.execute(f"""
+        CREATE OR REPLACE TEMP TABLE named AS
+        SELECT num, lower(title) AS name, left(lower(title), 2) AS head FROM {owners}
+    """)
     db.execute(f"""
         CREATE OR REPLACE TABLE guess AS
-        WITH near AS (SELECT l.ref, o.num, 2.0 AS score FROM lost l JOIN named o ON l.name = o.name {similar})
+        WITH few AS (
+            SELECT DISTINCT name, head FROM named QUALIFY count(*) OVER (PARTITION BY head) <= {MAX_ALIKE}
+        ), alike AS (
+            SELECT l.name, o.name AS other, jaro_winkler_similarity(l.name, o.name) AS score
+            FROM (SELECT DISTINCT name, head FROM lost) l JOIN few o ON o.head = l.head AND o.name <> l.name
+            WHERE score > 0.88
+        ), near AS (
+            SELECT l.ref, o.num, 2.0 AS score FROM lost l JOIN named o ON l.name = o.name
+            UNION ALL
+            SELECT l.ref, o.num, s.score FROM lost l JOIN alike s ON s.name = l.name JOIN named o ON o.name = s.other
+        )
         SELECT ref, list(r.id ORDER BY score DESC, r.id)[:{MAX_GUESSES}] AS ids
         FROM near JOIN resource_id r USING (num) GROUP BY ref
     """)

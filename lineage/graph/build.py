@@ -10,7 +10,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from lineage.graph.inputs import ConnectionSpec, Source, inputs_hash, load, select_sources, setting_hash
+from lineage.graph.inputs import (
+    ConnectionSpec,
+    Source,
+    inputs_hash,
+    load,
+    read_facts,
+    select_sources,
+    setting_hash,
+)
 from lineage.graph.linking import link_resources
 from lineage.graph.nodes import build_nodes
 from lineage.graph.patch import USUAL, PatchLimits, patch_graph
@@ -69,6 +77,7 @@ def _built(
 ) -> tuple[GraphHeader, Rows]:
     """What there is to count of a graph, and its rows."""
     db = load(sources, connections)
+    read_facts(db, sources)
     build_nodes(db, same_as)
     uses = link_resources(db)
     counts, rows = graph_rows(db)

@@ -66,10 +66,11 @@ def infer_tables(db: duckdb.DuckDBPyConnection, uses: Uses) -> bool:
     arrays = [pa.array(list(values), pa.string()) for values in zip(*made, strict=True)]
     db.register("made", pa.table(arrays, names))
     db.execute("""
-        INSERT INTO resource
+        INSERT INTO resource BY NAME
         SELECT ((SELECT count(*) FROM resource) + row_number() OVER (ORDER BY m.connection, m.key) - 1)::INTEGER AS num,
                m.connection, m.key, m.entity_type, m.parent_key, m.title, m.database, m.schema,
-               (SELECT max(source) FROM source s WHERE s.connection = m.connection), m.entity_type = 'column', true
+               (SELECT max(source) FROM source s WHERE s.connection = m.connection) AS source,
+               m.entity_type = 'column' AS is_column, true AS inferred
         FROM made m ANTI JOIN resource r ON r.connection = m.connection AND r.key = m.key
     """)
     db.unregister("made")

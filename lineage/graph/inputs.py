@@ -130,8 +130,8 @@ def setting_hash(
 
 
 def load(sources: Sequence[Source], connections: Sequence[ConnectionSpec]) -> duckdb.DuckDBPyConnection:
-    """An engine with the tables `connection`, `namespace`, `renamed` and `source`, and `fact`: the sources' rows, with
-    their numbers; `missing`, what did not resolve, is empty.
+    """An engine with the tables `connection`, `namespace`, `renamed` and `source`; `missing`, what did not resolve, is
+    empty.
     """
     db = duckdb.connect()
     # The order of rows means nothing here, and keeping it costs memory.
@@ -159,23 +159,46 @@ def load(sources: Sequence[Source], connections: Sequence[ConnectionSpec]) -> du
     db.register("given_source", pa.table(numbered))
     db.execute("CREATE TABLE source AS SELECT * FROM given_source")
     db.unregister("given_source")
-    small = sum(s.header.size_bytes for s in sources) <= _KEPT_BYTES
-    places = list(dict.fromkeys(s.snapshots for s in sources))
-    for number, place in enumerate(places):
-        mine = [(s.header.connection, s.header.content) for s in sources if s.snapshots is place]
-        place.scan(db, f"given_row_{number}", mine)
-    given = " UNION ALL ".join(f"FROM given_row_{number}" for number in range(len(places)))
-    if not sources:
+    return db
+
+
+def scan_facts(
+    db: duckdb.DuckDBPyConnection,
+    name: str,
+    places: Sequence[Snapshots],
+    source: str = "source",
+    only: str | None = None,
+) -> None:
+    """Makes the view `name` of the rows of snapshots with `source`, their number, and `connection`; with `only` of the
+    rows in that table (kind, key) alone.
+
+    `source` is a table of the snapshots, `places` says of each in turn where it lies.
+    """
+    stored = db.execute(f"SELECT scope, segment FROM {source} ORDER BY source").fetchall()
+    parts = []
+    for number, place in enumerate(dict.fromkeys(places)):
+        mine = [content for content, at in zip(stored, places, strict=True) if at is place]
+        place.scan(db, f"{name}_{number}", mine, only)
+        parts.append(f"FROM {name}_{number}")
+    if not parts:
         db.register("nothing", ROWS.empty_table())
-        given = "SELECT NULL::VARCHAR AS scope, NULL::VARCHAR AS segment, * FROM nothing"
+        parts = ["SELECT NULL::VARCHAR AS scope, NULL::VARCHAR AS segment, * FROM nothing"]
     db.execute(f"""
-        CREATE {"TABLE" if small else "VIEW"} every_fact AS
+        CREATE OR REPLACE TEMP VIEW {name} AS
         SELECT s.source, s.connection, r.* EXCLUDE (scope, segment)
-        FROM ({given}) r JOIN source s ON s.scope = r.scope AND s.segment = r.segment
+        FROM ({" UNION ALL ".join(parts)}) r JOIN {source} s ON s.scope = r.scope AND s.segment = r.segment
         WHERE NOT s.silent OR r.kind NOT IN ('declaration', 'statement', 'query')
     """)
-    db.execute("CREATE VIEW fact AS SELECT * FROM every_fact")
-    return db
+
+
+def read_facts(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
+    """Makes `fact`, all rows of the sources."""
+    places = [source.snapshots for source in sources]
+    if sum(source.header.size_bytes for source in sources) > _KEPT_BYTES:
+        scan_facts(db, "fact", places)
+    else:
+        scan_facts(db, "stored_fact", places)
+        db.execute("CREATE TABLE fact AS SELECT * FROM stored_fact")
 
 
 def _name_renamed(db: duckdb.DuckDBPyConnection, connections: Sequence[ConnectionSpec]) -> None:

@@ -17,30 +17,39 @@ from lineage.resolve import PARTS, REFERENCE_COLUMNS, match_references
 _TABLES = "('table', 'view')"
 
 
+# A resource as its newest source declares it.
+_DECLARED = """source, connection, key, lower(entity_type) AS entity_type, parent_key, title, database, schema,
+    CASE WHEN contains(body, '"same_as"') THEN body->>'$.same_as' END AS same_as"""
+# In SQL: the resources of `fact`, each once.
+RESOURCES = f"""
+    SELECT {_DECLARED} FROM fact WHERE kind = 'resource' AND connection NOT IN (
+        SELECT connection FROM source GROUP BY connection HAVING count(*) > 1)
+    UNION ALL
+    SELECT {_DECLARED} FROM fact WHERE kind = 'resource' AND connection IN (
+        SELECT connection FROM source GROUP BY connection HAVING count(*) > 1)
+    QUALIFY row_number() OVER (PARTITION BY connection, key ORDER BY source DESC) = 1
+"""
+
+
 def build_nodes(db: duckdb.DuckDBPyConnection, same_as: Sequence[tuple[str, str]]) -> None:
     """Makes `resource`, `parent`, `alias` (num, node: of describers and their columns) and `owner` (tables that
     references find); adds to `missing` what `same_as` does not find.
     """
-    unresolved: list[Unresolved] = []
-    db.execute("""
+    number_resources(db, RESOURCES)
+    find_owners(db, same_as)
+    find_parents(db)
+    join_columns(db)
+
+
+def number_resources(db: duckdb.DuckDBPyConnection, resources: str) -> None:
+    """Makes `resource` and `resource_id` of what a query gives, numbered in the order of ids."""
+    db.execute(f"""
         CREATE TABLE resource AS
         SELECT (row_number() OVER (ORDER BY connection, key) - 1)::INTEGER AS num, *,
                entity_type = 'column' AS is_column, false AS inferred
-        FROM (
-            SELECT connection, key, lower(entity_type) AS entity_type, parent_key, title, database, schema, source
-            FROM fact WHERE kind = 'resource' AND connection NOT IN (
-                SELECT connection FROM source GROUP BY connection HAVING count(*) > 1)
-            UNION ALL
-            SELECT connection, key, lower(entity_type), parent_key, title, database, schema, source
-            FROM fact WHERE kind = 'resource' AND connection IN (
-                SELECT connection FROM source GROUP BY connection HAVING count(*) > 1)
-            QUALIFY row_number() OVER (PARTITION BY connection, key ORDER BY source DESC) = 1)
+        FROM ({resources})
     """)
     db.execute("CREATE VIEW resource_id AS SELECT num, connection || '/' || key AS id FROM resource")
-    find_parents(db)
-    _find_owners(db, same_as, unresolved)
-    _join_columns(db)
-    tell(db, unresolved)
 
 
 def find_parents(db: duckdb.DuckDBPyConnection) -> None:
@@ -53,19 +62,17 @@ def find_parents(db: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
-def _find_owners(
-    db: duckdb.DuckDBPyConnection, pairs: Sequence[tuple[str, str]], unresolved: list[Unresolved]
-) -> None:
+def find_owners(db: duckdb.DuckDBPyConnection, pairs: Sequence[tuple[str, str]]) -> None:
+    """Makes `owner`, and `alias` of the tables that describe others; adds to `missing` what these do not find."""
+    unresolved: list[Unresolved] = []
     folding = ", ".join(f"{part}, true" for part in PARTS)
     db.execute(f"CREATE TABLE describer (num INTEGER, {REFERENCE_COLUMNS}, source INTEGER)")
     db.execute(f"""
         INSERT INTO describer
         SELECT num, row_number() OVER (ORDER BY num), connection, {folding}, NULL, source FROM (
-            SELECT r.num, r.connection, r.source, f.body->>'$.same_as.cluster' AS instance,
-                   f.body->>'$.same_as.database' AS database, f.body->>'$.same_as.schema' AS schema,
-                   f.body->>'$.same_as.table' AS title
-            FROM fact f JOIN resource r ON r.source = f.source AND r.key = f.key
-            WHERE f.kind = 'resource' AND contains(f.body, '"same_as"') AND f.body->>'$.same_as.table' IS NOT NULL)
+            SELECT num, connection, source, same_as->>'$.cluster' AS instance, same_as->>'$.database' AS database,
+                   same_as->>'$.schema' AS schema, same_as->>'$.table' AS title
+            FROM resource WHERE same_as->>'$.table' IS NOT NULL)
     """)
     db.execute(f"""
         CREATE TABLE described AS
@@ -93,6 +100,7 @@ def _find_owners(
         SELECT num, connection, instance, database, schema, title FROM described
         WHERE NOT describes AND num NOT IN (SELECT num FROM alias) AND title <> ''
     """)
+    tell(db, unresolved)
 
 
 def place_references(db: duckdb.DuckDBPyConnection, references: str) -> None:
@@ -209,7 +217,7 @@ def _report(db: duckdb.DuckDBPyConnection, circles: set[int], unresolved: list[U
         unresolved += [Unresolved.same_as_circle(str(one)) for (one,) in named]
 
 
-def _join_columns(db: duckdb.DuckDBPyConnection) -> None:
+def join_columns(db: duckdb.DuckDBPyConnection) -> None:
     """Adds to `alias` the describers' columns that their owners have too."""
     db.execute("""
         INSERT INTO alias

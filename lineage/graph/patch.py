@@ -1,9 +1,9 @@
-"""A graph made of an earlier one: only what a change touches is resolved again, with the same code.
+"""A graph made of an earlier one: only what a change touches is read and resolved again, with the same code.
 
-What is touched: declarations that came or went; those that name a table, or a resource, that came, went or is called
-something else; those that did not resolve; and, because an edge's reasons are told together, every declaration that
-shares an edge with one of these. Where SQL may be touched, or who describes whom, or how often something is used, the
-graph is built anew.
+What is touched: declarations that came or went; where a resource came, went or is called something else, those that
+name it or its table, and those that did not resolve; and, because an edge's reasons are told together, every
+declaration that shares an edge with one of these. Where SQL may be touched by what moved, or who describes whom, or how
+often something is used, the graph is built anew.
 """
 
 from __future__ import annotations
@@ -13,16 +13,21 @@ from typing import NamedTuple
 
 import duckdb
 
-from lineage.graph.inputs import ConnectionSpec, Source, load
+from lineage.graph.inputs import ConnectionSpec, Source, load, scan_facts
 from lineage.graph.linking import link_resources
-from lineage.graph.nodes import build_nodes
+from lineage.graph.nodes import RESOURCES, find_owners, find_parents, join_columns, number_resources
 from lineage.graph.rows import EDGE, NODE, QUERY, UNRESOLVED, tell_unresolved
 from lineage.store import Store
 from lineage.store.contents import GONE
 from lineage.store.graphs import GraphHeader
+from lineage.store.snapshot import BY_HAND
 from lineage.store.tables import Rows
 
-# What references find a resource by, and what hangs from it.
+_TABLES = "('table', 'view')"
+# Resources under another name are others to references: of tables and columns the title counts, of all their keys.
+# What is read of the facts that are fetched.
+_RESOURCE = "source, connection, kind, key, entity_type, parent_key, title, database, schema, body"
+_DECLARATION = "source, connection, kind, key, from_ref, to_ref, body"
 _IDENTITY = "entity_type, parent_key, title, database, schema, same_as, sort_order"
 
 
@@ -65,20 +70,43 @@ def patch_graph(
     db = load(sources, connections)
     if not _find_changes(db, before, sources, limits.changed):
         return None
-    build_nodes(db, same_as)
     store.graphs.scan(db, "before_row", before)
+    if _count(db, "(SELECT 1 FROM before_row WHERE usage IS NOT NULL LIMIT 1)"):
+        return None
+    places = [source.snapshots for source in sources]
+    scan_facts(db, "fact", places)
+    db.execute(f"CREATE TABLE every_resource AS {RESOURCES}")
+    number_resources(db, f"FROM every_resource WHERE entity_type IN {_TABLES} OR {_named(same_as)}")
+    find_owners(db, same_as)
+    moved = _find_moved(db)
+    if moved and any(source.header.counts.get("query") for source in sources):
+        return None
     _read_before(db)
-    if _count(db, _ALIASES_DIFFER) or _count(
-        db, "(SELECT 1 FROM before_row WHERE usage IS NOT NULL LIMIT 1)"
-    ):
+    _find_touched(db, moved=moved)
+    scan_facts(db, "touched_row", places, only="touched_key")
+    has_sql = _count(db, "touched_key WHERE kind = 'query'") > 0
+    db.execute(f"CREATE TABLE touched_fact AS SELECT {'*' if has_sql else _DECLARATION} FROM touched_row")
+    if _count(db, _SQL_DECLARATION_CHANGED):
         return None
-    _find_moved(db)
-    has_sql = any(source.header.counts.get("query") for source in sources)
-    if has_sql and _count(db, "moved"):
+    _add_resources(db, moved=moved, every=has_sql)
+    find_parents(db)
+    join_columns(db)
+    if moved and _count(db, _ALIASES_DIFFER):
         return None
-    _find_touched(db)
+    _find_nodes(db)
+    scan_facts(db, "node_row", places, only="node_key")
+    db.execute(f"""
+        CREATE TABLE node_fact AS
+        FROM now_fact UNION ALL SELECT {_RESOURCE} FROM node_row ANTI JOIN now_fact USING (source, key)
+    """)
+    db.execute("""
+        CREATE OR REPLACE TEMP VIEW fact AS
+        FROM touched_fact UNION ALL BY NAME FROM node_fact UNION ALL BY NAME FROM touched_row WHERE false
+    """)
     link_resources(db)
-    return Patch(before, Rows(db, _queries(db)), _counts(db, before))
+    tell_unresolved(db)
+    _merge_with_before(db, store, before, moved=moved)
+    return Patch(before, Rows(db, _queries(db, before)), _counts(db, before, moved=moved))
 
 
 def _before(store: Store, header: GraphHeader, least: int) -> GraphHeader | None:
@@ -92,17 +120,21 @@ def _before(store: Store, header: GraphHeader, least: int) -> GraphHeader | None
     return None
 
 
+def _named(same_as: Sequence[tuple[str, str]]) -> str:
+    """In SQL: that a resource's id is among those of pairs."""
+    ids = sorted({"'" + end.replace("'", "''") + "'" for pair in same_as for end in pair})
+    return f"connection || '/' || key IN ({', '.join(ids)})" if ids else "false"
+
+
 def _find_changes(
     db: duckdb.DuckDBPyConnection, before: GraphHeader, sources: Sequence[Source], most: float
 ) -> bool:
-    """Makes `changed` (source, kind, key) and `was` (the resources among them as they were); False for too many, for
-    SQL among them, and where an earlier snapshot is no longer stored.
+    """Makes `changed` (source, kind, key), `changed_resource` (connection, key), and the resources among them as they
+    were and as they are, `then_fact` and `now_fact`. False for too many, for SQL among them, and where an earlier
+    snapshot is no longer stored.
     """
     db.execute("CREATE TABLE changed (source INTEGER, kind VARCHAR, key VARCHAR)")
-    db.execute("""
-        CREATE TABLE was (source INTEGER, key VARCHAR, entity_type VARCHAR, parent_key VARCHAR, title VARCHAR,
-                          database VARCHAR, schema VARCHAR, same_as VARCHAR, sort_order VARCHAR)
-    """)
+    db.execute("CREATE TABLE source_then AS FROM source")
     total = 0
     for number, (source, then) in enumerate(zip(sources, before.sources, strict=True)):
         total += sum(source.header.counts.values())
@@ -112,34 +144,198 @@ def _find_changes(
         if not table.differing(db, "differing", scope, (then["content"], source.header.content)):
             return False
         db.execute(f"INSERT INTO changed SELECT {number}, kind, key FROM differing")
-        source.snapshots.scan(db, "then_row", [(scope, then["content"])])
+        db.execute("UPDATE source_then SET segment = ? WHERE source = ?", [then["content"], number])
+    if _count(db, "changed WHERE kind IN ('query', 'statement')") or _count(db, "changed") > total * most:
+        return False
+    db.execute("""
+        CREATE TABLE changed_resource AS
+        SELECT DISTINCT connection, key FROM changed JOIN source USING (source) WHERE kind = 'resource'
+    """)
+    db.execute("CREATE TABLE changed_key AS SELECT DISTINCT 'resource' AS kind, key FROM changed_resource")
+    db.execute("""
+        CREATE TABLE source_of_both AS
+        FROM source UNION ALL SELECT source + (SELECT count(*) FROM source), * EXCLUDE (source) FROM source_then
+    """)
+    places = [source.snapshots for source in (*sources, *sources)]
+    scan_facts(db, "row_of_both", places, "source_of_both", only="changed_key")
+    db.execute(f"CREATE TABLE of_both AS SELECT {_RESOURCE} FROM row_of_both")
+    for name, first in (("now", 0), ("then", len(sources))):
         db.execute(f"""
-            INSERT INTO was
-            SELECT {number}, key, lower(entity_type), parent_key, title, database, schema, {_of_body("t")}
-            FROM then_row t WHERE kind = 'resource' AND key IN (SELECT key FROM differing WHERE kind = 'resource')
+            CREATE VIEW {name}_fact AS
+            SELECT r.source - {first} AS source, r.* EXCLUDE (source) FROM of_both r
+            SEMI JOIN changed c ON c.source = r.source - {first} AND c.key = r.key AND c.kind = 'resource'
         """)
-    sql = _count(db, "(SELECT 1 FROM changed WHERE kind IN ('query', 'statement'))")
-    return not sql and _count(db, "changed") <= total * most
+    return True
 
 
-def _of_body(row: str) -> str:
-    """In SQL: of a resource's other fields those that say who it is."""
-    return f"{row}.body->>'$.same_as' AS same_as, {row}.body->>'$.sort_order' AS sort_order"
+def _find_moved(db: duckdb.DuckDBPyConnection) -> bool:
+    """Makes `moved` (id, connection, key, title): resources that came, went or are called something else, with the
+    lower-case titles, as they were and as they are, of the tables that they are or are of. Whether there are any.
+    """
+    db.execute(f"CREATE TABLE other AS {_identities('then')} EXCEPT {_identities('now')}")
+    db.execute(f"INSERT INTO other {_identities('now')} EXCEPT {_identities('then')}")
+    db.execute("""
+        CREATE TABLE moved AS
+        WITH place AS (
+            SELECT connection, key, title, connection AS of_connection, key AS of FROM other
+            UNION ALL SELECT connection, key, title, connection, parent_key FROM other
+        ), called AS (
+            SELECT connection, key, title FROM other
+            UNION ALL
+            SELECT p.connection, p.key, r.title
+            FROM place p JOIN every_resource r ON r.connection = p.of_connection AND r.key = p.of
+            UNION ALL
+            SELECT p.connection, p.key, o.title FROM place p
+            JOIN resource r ON r.connection = p.of_connection AND r.key = p.of
+            JOIN alias a USING (num) JOIN resource o ON o.num = a.node
+        )
+        SELECT DISTINCT connection || '/' || key AS id, connection, key, lower(title) AS title FROM called
+    """)
+    return bool(_count(db, "moved"))
+
+
+def _identities(when: str) -> str:
+    """In SQL: who the changed resources are, or were."""
+    return f"""
+        (SELECT connection, key, {_IDENTITY} FROM (
+            SELECT connection, key, lower(entity_type) AS entity_type, parent_key, database, schema,
+                   CASE WHEN lower(entity_type) IN ('table', 'view', 'column') THEN title END AS title,
+                   body->>'$.same_as' AS same_as, body->>'$.sort_order' AS sort_order
+            FROM {when}_fact))
+    """
 
 
 def _read_before(db: duckdb.DuckDBPyConnection) -> None:
-    """Makes `said` (from_id, to_id, declaration), edges' reasons, and `told_before`, what did not resolve."""
+    """Makes `said` (from_id, to_id, declaration, query), edges' reasons, and `told_before`, what did not resolve."""
     db.execute("""
         CREATE TABLE said AS
-        SELECT from_id, to_id, p.declaration FROM (
+        SELECT from_id, to_id, p.declaration, p.query FROM (
             SELECT from_id, to_id, unnest(provenance) AS p FROM before_row WHERE kind = 'edge')
     """)
     db.execute("""
         CREATE TABLE told_before AS
-        SELECT key, body->>'$.declaration' AS declaration FROM before_row WHERE kind = 'unresolved'
+        SELECT key, told[1] AS declaration, told[2] AS query, told[3] AS counterpart FROM (
+            SELECT key, json_extract_string(body, ['$.declaration', '$.query', '$.counterpart']) AS told
+            FROM before_row WHERE kind = 'unresolved')
     """)
 
 
+def _find_touched(db: duckdb.DuckDBPyConnection, *, moved: bool) -> None:
+    """Makes `touched_key` (kind, key) of the declarations and statements that are resolved again, and of their SQL;
+    `touched` (declaration), and `touched_edge` (from_id, to_id), the edges that they had.
+    """
+    db.execute(
+        "CREATE TABLE touched AS SELECT DISTINCT key AS declaration FROM changed WHERE kind = 'declaration'"
+    )
+    if moved:
+        db.execute("""
+            INSERT INTO touched
+            SELECT declaration FROM told_before WHERE declaration IS NOT NULL
+            UNION
+            SELECT key FROM fact
+            WHERE kind = 'declaration' AND (
+                lower(from_ref."table") IN (SELECT title FROM moved)
+                OR lower(to_ref."table") IN (SELECT title FROM moved)
+                OR (connection, from_ref.key) IN (SELECT (connection, key) FROM moved)
+                OR (connection, to_ref.key) IN (SELECT (connection, key) FROM moved)
+                OR from_ref.key IN (SELECT id FROM moved) OR to_ref.key IN (SELECT id FROM moved))
+            UNION
+            SELECT declaration FROM said
+            WHERE from_id IN (SELECT id FROM moved) OR to_id IN (SELECT id FROM moved)
+        """)
+    known = -1
+    while known != (known := _count(db, "touched")):
+        db.execute("""
+            CREATE OR REPLACE TABLE touched_edge AS
+            SELECT DISTINCT from_id, to_id FROM said SEMI JOIN touched USING (declaration)
+        """)
+        db.execute("""
+            CREATE OR REPLACE TABLE touched AS
+            SELECT declaration FROM touched
+            UNION SELECT declaration FROM said SEMI JOIN touched_edge USING (from_id, to_id)
+        """)
+    db.execute("""
+        CREATE TABLE touched_key AS
+        SELECT unnest(['declaration', 'statement']) AS kind, declaration AS key FROM touched
+        UNION SELECT 'query', query FROM said SEMI JOIN touched USING (declaration) WHERE query IS NOT NULL
+        UNION SELECT 'query', query FROM told_before SEMI JOIN touched USING (declaration) WHERE query IS NOT NULL
+    """)
+
+
+def _add_resources(db: duckdb.DuckDBPyConnection, *, moved: bool, every: bool) -> None:
+    """Adds to `resource` what else takes part; `every` one where SQL is touched, which may name any column."""
+    if every:
+        wanted = "SELECT connection, key FROM every_resource"
+    else:
+        _find_wanted(db, moved=moved)
+        wanted = "FROM wanted"
+    db.execute(f"""
+        INSERT INTO resource BY NAME
+        SELECT (SELECT count(*) FROM resource) + row_number() OVER (ORDER BY connection, key) - 1 AS num, *,
+               entity_type = 'column' AS is_column, false AS inferred
+        FROM every_resource SEMI JOIN ({wanted}) USING (connection, key) ANTI JOIN resource USING (connection, key)
+    """)
+
+
+def _find_wanted(db: duckdb.DuckDBPyConnection, *, moved: bool) -> None:
+    """Makes `wanted` (connection, key): what touched declarations name, what changed, what lacks its parent, all that
+    holds these, and of the tables among them, of what is called alike and of what these describe, the columns.
+    """
+    db.execute("""
+        CREATE TABLE named AS
+        SELECT connection, unnest([from_ref, to_ref]) AS ref FROM touched_fact WHERE kind = 'declaration'
+    """)
+    db.execute(f"""
+        CREATE TABLE wanted AS
+        FROM changed_resource
+        UNION SELECT r.connection, r.key FROM every_resource r
+            SEMI JOIN moved m ON m.connection = r.connection AND m.key = r.parent_key
+        UNION SELECT split_part(counterpart, '/', 1), substr(counterpart, strpos(counterpart, '/') + 1)
+            FROM told_before WHERE declaration IS NULL
+        UNION SELECT connection, ref.key FROM named WHERE ref.key IS NOT NULL AND connection <> '{BY_HAND}'
+        UNION SELECT coalesce(n.connection, k.connection), k.key FROM (
+            SELECT split_part(ref.key, '/', 1) AS connection, substr(ref.key, strpos(ref.key, '/') + 1) AS key
+            FROM named WHERE connection = '{BY_HAND}') k LEFT JOIN renamed n ON n.old = k.connection
+    """)
+    _want_holders(db, "FROM wanted")
+    db.execute("""
+        CREATE TABLE together AS  -- tables, and which of them stand for one
+        SELECT r.num, r.connection, r.key, lower(r.title) AS title, coalesce(a.node, r.num) AS node, a.node IS NOT NULL
+            OR r.num IN (SELECT node FROM alias) AS described
+        FROM resource r LEFT JOIN alias a USING (num)
+    """)
+    db.execute(f"""
+        INSERT INTO wanted
+        SELECT c.connection, c.key FROM every_resource c SEMI JOIN (
+            SELECT t.connection, t.key FROM together t WHERE t.node IN (
+                SELECT node FROM together WHERE title IN (SELECT lower(ref."table") FROM named)
+                UNION ALL SELECT node FROM together SEMI JOIN wanted USING (connection, key)
+                {"UNION ALL SELECT node FROM together WHERE described" if moved else ""})
+        ) p ON p.connection = c.connection AND p.key = c.parent_key
+        WHERE c.entity_type = 'column'
+    """)
+    _want_holders(db, "FROM wanted UNION SELECT connection, key FROM resource")
+
+
+def _want_holders(db: duckdb.DuckDBPyConnection, of: str) -> None:
+    """Adds to `wanted` the parents of resources, and theirs."""
+    db.execute(f"""
+        INSERT INTO wanted
+        WITH RECURSIVE held AS (
+            SELECT connection, parent_key AS key FROM every_resource SEMI JOIN ({of}) USING (connection, key)
+            WHERE parent_key IS NOT NULL
+            UNION
+            SELECT r.connection, r.parent_key FROM held JOIN every_resource r USING (connection, key)
+            WHERE r.parent_key IS NOT NULL
+        ) FROM held
+    """)
+
+
+# What SQL does not find is told once for a text, whatever declares it.
+_SQL_DECLARATION_CHANGED = """(
+    SELECT declaration FROM told_before WHERE query IS NOT NULL
+    UNION ALL SELECT key FROM touched_fact WHERE from_ref.type = 'tables_from_query'
+    ) told JOIN changed ON key = declaration AND kind = 'declaration'"""
 _ALIASES_DIFFER = """(
     SELECT * FROM (
         SELECT i.id, n.id AS node FROM alias a JOIN resource_id i USING (num) JOIN resource_id n ON n.num = a.node
@@ -149,126 +345,48 @@ _ALIASES_DIFFER = """(
     WHERE now.id IS NULL OR then_.id IS NULL)"""
 
 
-def _find_moved(db: duckdb.DuckDBPyConnection) -> None:
-    """Makes `moved` (id, title): resources that came, went or are called something else, with the lower-case titles, as
-    they were and as they are, of the tables that they are or are of.
+def _find_nodes(db: duckdb.DuckDBPyConnection) -> None:
+    """Makes `changed_node` (num), nodes of which the rows may differ, and `node_key` (kind, key) of what else tells
+    them.
     """
-    db.execute(f"""
-        CREATE TABLE moved AS
-        WITH now AS (
-            SELECT f.source, f.connection, f.key, lower(f.entity_type) AS entity_type, f.parent_key, f.title,
-                   f.database, f.schema, {_of_body("f")}
-            FROM fact f JOIN changed c ON c.source = f.source AND c.kind = f.kind AND c.key = f.key
-            WHERE f.kind = 'resource'
-        ), earlier AS (
-            SELECT s.connection, w.* FROM was w JOIN source s USING (source)
-        ), other AS (
-            (SELECT connection, key, {_IDENTITY} FROM now EXCEPT SELECT connection, key, {_IDENTITY} FROM earlier)
-            UNION ALL
-            (SELECT connection, key, {_IDENTITY} FROM earlier EXCEPT SELECT connection, key, {_IDENTITY} FROM now)
+    db.execute("""
+        CREATE TABLE changed_node AS
+        WITH same AS (
+            SELECT r.num FROM resource r SEMI JOIN changed_resource USING (connection, key)
+            UNION SELECT r.num FROM resource r JOIN moved m ON m.connection = r.connection AND m.key = r.parent_key
         )
-        SELECT o.connection || '/' || o.key AS id, o.connection, o.key, lower(o.title) AS title FROM other o
-        UNION
-        SELECT o.connection || '/' || o.key, o.connection, o.key, lower(r.title)
-        FROM other o JOIN resource r ON r.connection = o.connection AND r.key = o.key
-        UNION
-        SELECT o.connection || '/' || o.key, o.connection, o.key, lower(p.title)
-        FROM other o JOIN resource p ON p.connection = o.connection AND p.key = o.parent_key
-    """)
-
-
-def _find_touched(db: duckdb.DuckDBPyConnection) -> None:
-    """Makes `touched` (declaration); `fact` is then theirs, and all resources."""
-    db.execute("""
-        CREATE TABLE touched AS
-        SELECT key AS declaration FROM changed WHERE kind = 'declaration'
-        UNION SELECT declaration FROM told_before WHERE declaration IS NOT NULL
-    """)
-    if _count(db, "moved"):
-        db.execute("""
-            INSERT INTO touched
-            SELECT key FROM fact
-            WHERE kind = 'declaration' AND (
-                lower(from_ref."table") IN (SELECT title FROM moved)
-                OR lower(to_ref."table") IN (SELECT title FROM moved)
-                OR (connection, from_ref.key) IN (SELECT (connection, key) FROM moved)
-                OR (connection, to_ref.key) IN (SELECT (connection, key) FROM moved)
-                OR from_ref.key IN (SELECT id FROM moved) OR to_ref.key IN (SELECT id FROM moved))
-        """)
-    known = -1
-    while known != (known := _count(db, "(SELECT DISTINCT declaration FROM touched)")):
-        db.execute("""
-            CREATE OR REPLACE TABLE touched_edge AS
-            SELECT DISTINCT from_id, to_id FROM said WHERE declaration IN (SELECT declaration FROM touched)
-        """)
-        db.execute("""
-            CREATE OR REPLACE TABLE touched AS
-            SELECT declaration FROM touched
-            UNION SELECT s.declaration FROM said s JOIN touched_edge USING (from_id, to_id)
-        """)
-    db.execute("""
-        CREATE OR REPLACE VIEW fact AS
-        SELECT * FROM every_fact
-        WHERE kind = 'resource' OR (kind IN ('declaration', 'statement') AND key IN (SELECT declaration FROM touched))
-            OR (kind = 'query' AND key IN (
-                SELECT from_ref.query FROM every_fact
-                WHERE kind IN ('declaration', 'statement') AND key IN (SELECT declaration FROM touched)))
-    """)
-
-
-def _queries(db: duckdb.DuckDBPyConnection) -> list[str]:
-    """The rows that differ from those of the graph before."""
-    tell_unresolved(db)
-    _merge_with_before(db)
-    db.execute("""
-        CREATE TABLE kept_query AS
-        SELECT DISTINCT query FROM (
-            SELECT b.from_id, b.to_id, p.query FROM (
-                SELECT from_id, to_id, unnest(provenance) AS p FROM before_row WHERE kind = 'edge') b
-            WHERE p.query IS NOT NULL)
-        ANTI JOIN touched_edge USING (from_id, to_id)
+        SELECT coalesce(a.node, s.num) AS num FROM same s LEFT JOIN alias a USING (num) GROUP BY ALL
     """)
     db.execute("""
-        CREATE TABLE changed_resource AS
-        SELECT DISTINCT r.num FROM changed c JOIN source s USING (source)
-        JOIN resource r ON r.connection = s.connection AND r.key = c.key WHERE c.kind = 'resource'
+        CREATE TABLE node_key AS
+        SELECT DISTINCT 'resource' AS kind, key FROM resource
+        ANTI JOIN now_fact USING (source, key)
+        WHERE num IN (FROM changed_node UNION ALL SELECT a.num FROM alias a JOIN changed_node c ON c.num = a.node)
     """)
-    changed_nodes = """
-        SELECT num FROM changed_resource
-        UNION SELECT r.num FROM resource r JOIN moved m ON m.connection = r.connection AND m.key = r.parent_key
-        UNION SELECT a.node FROM alias a JOIN changed_resource USING (num)
-    """
-    there = [
-        "SELECT * FROM edge_row",
-        f"SELECT * FROM ({NODE} WHERE r.num IN ({changed_nodes}))",
-        f"SELECT q.* FROM ({QUERY}) q ANTI JOIN (SELECT key FROM before_row WHERE kind = 'query') b ON b.key = q.key",
-        f"SELECT u.* FROM ({UNRESOLVED}) u ANTI JOIN told_before b ON b.key = u.key",
-    ]
-    gone = [
-        """SELECT 'edge' AS kind, from_id || chr(10) || to_id AS key
-           FROM touched_edge ANTI JOIN edge_row USING (from_id, to_id)""",
-        """SELECT 'node' AS kind, s.connection || '/' || w.key AS key FROM was w JOIN source s USING (source)
-           ANTI JOIN resource r ON r.connection = s.connection AND r.key = w.key""",
-        f"""SELECT 'query' AS kind, b.key FROM before_row b ANTI JOIN kept_query k ON k.query = b.key
-            ANTI JOIN ({QUERY}) q ON q.key = b.key WHERE b.kind = 'query'""",
-        f"SELECT 'unresolved' AS kind, b.key FROM told_before b ANTI JOIN ({UNRESOLVED}) u ON u.key = b.key",
-    ]
-    rows = [f"SELECT *, hash(r)::VARCHAR AS digest FROM ({part}) r" for part in there]
-    return rows + [f"SELECT '{GONE}' || kind AS kind, key FROM ({part})" for part in gone]
 
 
-def _merge_with_before(db: duckdb.DuckDBPyConnection) -> None:
-    """Makes `edge_row`, the edges that differ: those of touched declarations, and with them what the others among the
-    same ends' reasons had already given; `met_edge` are the ends of those that were there.
+def _merge_with_before(
+    db: duckdb.DuckDBPyConnection, store: Store, before: GraphHeader, *, moved: bool
+) -> None:
+    """Makes `edge_row`, the edges that differ: those of touched declarations, and with them what other reasons of the
+    same ends (`met_edge`) had given; `met_row` are these as they were and, where resources moved, the nodes.
     """
     db.execute(f"CREATE TABLE fresh_edge AS {EDGE}")
     db.execute("""
-        CREATE TABLE met_edge AS
-        SELECT b.kind, b.key, b.from_id, b.to_id, b.level, b.edge_kind, b.clauses, b.expression, b.provenance
-        FROM before_row b JOIN fresh_edge f ON f.from_id = b.from_id AND f.to_id = b.to_id
-        WHERE b.kind = 'edge' AND NOT EXISTS (
-            SELECT 1 FROM touched_edge t WHERE t.from_id = b.from_id AND t.to_id = b.to_id)
+        CREATE TABLE fresh_key AS
+        SELECT kind, key FROM fresh_edge
+        SEMI JOIN said USING (from_id, to_id) ANTI JOIN touched_edge USING (from_id, to_id)
     """)
+    if moved:
+        db.execute(
+            "INSERT INTO fresh_key SELECT 'node', id FROM resource_id SEMI JOIN changed_node USING (num)"
+        )
+    store.graphs.scan(db, "met", before, only="fresh_key")
+    db.execute("""
+        CREATE TABLE met_row AS
+        SELECT kind, key, from_id, to_id, level, edge_kind, clauses, expression, provenance FROM met
+    """)
+    db.execute("CREATE VIEW met_edge AS FROM met_row WHERE kind = 'edge'")
     db.execute("""
         CREATE TABLE edge_row AS
         SELECT * FROM fresh_edge ANTI JOIN met_edge USING (from_id, to_id)
@@ -284,19 +402,56 @@ def _merge_with_before(db: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
-def _counts(db: duckdb.DuckDBPyConnection, before: GraphHeader) -> dict[str, int]:
-    edges = (
-        before.counts.get("edge", 0)
-        - _count(db, "touched_edge")
-        + _count(db, "edge_row")
-        - _count(db, "met_edge")
-    )
-    counts = {
-        "node": _count(db, "(SELECT num FROM resource ANTI JOIN alias USING (num))"),
-        "edge": edges,
-        "query": _count(db, f"(SELECT key FROM ({QUERY}) UNION SELECT query FROM kept_query)"),
-        "unresolved": _count(db, "unresolved"),
+def _queries(db: duckdb.DuckDBPyConnection, before: GraphHeader) -> list[str]:
+    """The rows that differ from those of the graph before."""
+    db.execute("""
+        CREATE TABLE retold AS
+        FROM told_before WHERE declaration IS NULL OR declaration IN (SELECT declaration FROM touched)
+    """)
+    there = [
+        "SELECT * FROM edge_row",
+        f"SELECT * FROM ({NODE} WHERE r.num IN (SELECT num FROM changed_node))",
+        f"SELECT u.* FROM ({UNRESOLVED}) u ANTI JOIN retold b ON b.key = u.key",
+    ]
+    gone = [
+        """SELECT 'edge' AS kind, from_id || chr(10) || to_id AS key
+           FROM touched_edge ANTI JOIN edge_row USING (from_id, to_id)""",
+        "SELECT 'node' AS kind, id AS key FROM gone_node",
+        f"SELECT 'unresolved' AS kind, b.key FROM retold b ANTI JOIN ({UNRESOLVED}) u ON u.key = b.key",
+    ]
+    db.execute("""
+        CREATE TABLE gone_node AS
+        SELECT DISTINCT connection || '/' || key AS id FROM then_fact ANTI JOIN every_resource USING (connection, key)
+    """)
+    db.execute(f"CREATE TABLE query_row AS {QUERY}")
+    db.execute("CREATE TABLE query_before (key VARCHAR)")
+    if before.counts.get("query"):
+        db.execute("INSERT INTO query_before SELECT key FROM before_row WHERE kind = 'query'")
+    db.execute("""
+        CREATE TABLE kept_query AS
+        SELECT query FROM said ANTI JOIN touched_edge USING (from_id, to_id) WHERE query IS NOT NULL
+        UNION SELECT query FROM told_before ANTI JOIN retold USING (key) WHERE query IS NOT NULL
+    """)
+    there.append("SELECT * FROM query_row ANTI JOIN query_before USING (key)")
+    gone.append("""
+        SELECT 'query' AS kind, key FROM query_before
+        ANTI JOIN kept_query ON query = key ANTI JOIN query_row USING (key)
+    """)
+    rows = [f"SELECT *, hash(r)::VARCHAR AS digest FROM ({part}) r" for part in there]
+    return rows + [f"SELECT '{GONE}' || kind AS kind, key FROM ({part})" for part in gone]
+
+
+def _counts(db: duckdb.DuckDBPyConnection, before: GraphHeader, *, moved: bool) -> dict[str, int]:
+    met = "met_row WHERE kind = 'node'"
+    came = _count(db, "changed_node") - _count(db, met) if moved else 0
+    change = {
+        "node": came - _count(db, "gone_node"),
+        "edge": _count(db, "edge_row") - _count(db, "met_edge") - _count(db, "touched_edge"),
+        "unresolved": _count(db, "unresolved") - _count(db, "retold"),
+        "query": _count(db, "(SELECT key FROM query_row UNION SELECT query FROM kept_query)")
+        - _count(db, "query_before"),
     }
+    counts = {kind: before.counts.get(kind, 0) + more for kind, more in change.items()}
     return {kind: count for kind, count in counts.items() if count}
 
 

@@ -96,48 +96,59 @@ def scan(
     pieces: Sequence[Piece],
     contents: Collection[tuple[str, str]],
     schema: pa.Schema,
+    only: str | None = None,
 ) -> None:
     """Makes the view `name` of contents, each (scope, hash): their rows, `segment` being the content's hash.
 
-    `pieces` are all files of the table; those of other contents are not read. Raises StoreError for one of which only
-    the changes are there.
+    `pieces` are all files of the table; those of other contents are not read. `only` is a table (kind, key) of the rows
+    that are wanted. Raises StoreError for a content of which only the changes are there.
     """
     read = []  # scope, content, segment that it is read from, whether those are changes
     for (scope, content), piece in _where(pieces, contents).items():
         read.append((scope, content, piece.segment, bool(piece.base)))
         if piece.base:
             read.append((scope, content, piece.base, False))
-    if table is None or not read:
+    if table is None or not read or (only and not _count(engine, only)):
         engine.register(f"{name}_none", schema.empty_table())
         engine.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM {name}_none")
         return
-    segments = {(scope, segment) for scope, _, segment, _ in read}
-    _raw(engine, f"{name}_raw", table, [p for p in pieces if (p.scope, p.segment) in segments])
     engine.execute(f"""
         CREATE OR REPLACE TEMP TABLE {name}_read (scope VARCHAR, content VARCHAR, segment VARCHAR, is_change BOOLEAN)
     """)
     engine.executemany(f"INSERT INTO {name}_read VALUES (?, ?, ?, ?)", read)
+    whole = {(scope, segment) for scope, _, segment, is_change in read if not is_change}
+    changes = {(scope, segment) for scope, _, segment, is_change in read if is_change}
     columns = ", ".join(f'r."{field}"' for field in schema.names if field not in ("scope", "segment"))
-    rows = f"FROM {name}_raw r JOIN {name}_read p ON p.scope = r.scope AND p.segment = r.segment"
-    where = ""
-    if any(is_change for *_, is_change in read):
+    read_from = f"JOIN {name}_read p ON p.scope = r.scope AND p.segment = r.segment"
+    _raw(engine, f"{name}_whole", table, [p for p in pieces if (p.scope, p.segment) in whole], only)
+    query = (
+        f"SELECT p.scope, p.content AS segment, {columns} FROM {name}_whole r {read_from} AND NOT p.is_change"
+    )
+    if changes:
+        _raw(engine, f"{name}_over", table, [p for p in pieces if (p.scope, p.segment) in changes], only)
         engine.execute(f"""
             CREATE OR REPLACE TEMP TABLE {name}_change AS
-            SELECT p.scope, p.content, ltrim(r.kind, '{GONE}') AS kind, r.key {rows} WHERE p.is_change
+            SELECT p.scope, p.content, ltrim(r.kind, '{GONE}') AS kind, r.key
+            FROM {name}_over r {read_from} AND p.is_change
         """)
-        where = f"""
-            WHERE (p.is_change AND NOT starts_with(r.kind, '{GONE}')) OR (NOT p.is_change AND NOT EXISTS (
-                SELECT 1 FROM {name}_change c
-                WHERE c.scope = p.scope AND c.content = p.content AND c.kind = r.kind AND c.key = r.key))
+        query += f"""
+            ANTI JOIN {name}_change c
+                ON c.scope = p.scope AND c.content = p.content AND c.kind = r.kind AND c.key = r.key
+            UNION ALL
+            SELECT p.scope, p.content, {columns} FROM {name}_over r {read_from} AND p.is_change
+            WHERE NOT starts_with(r.kind, '{GONE}')
         """
-    engine.execute(f"""
-        CREATE OR REPLACE TEMP VIEW {name} AS
-        SELECT p.scope, p.content AS segment, {columns} {rows} {where}
-    """)
+    engine.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {query}")
 
 
-def _raw(engine: duckdb.DuckDBPyConnection, name: str, table: DeltaTable, pieces: Sequence[Piece]) -> None:
-    """Makes the view `name` of the rows in files, with their scope and segment."""
+def _raw(
+    engine: duckdb.DuckDBPyConnection,
+    name: str,
+    table: DeltaTable,
+    pieces: Sequence[Piece],
+    only: str | None = None,
+) -> None:
+    """Makes the view `name` of the rows in files, or of those in the table `only`, with their scope and segment."""
     if any("://" in piece.file for piece in pieces):
         wanted = " OR ".join(
             f"(scope = '{scope}' AND segment = '{segment}')" for scope, segment in {p[1:] for p in pieces}
@@ -146,18 +157,29 @@ def _raw(engine: duckdb.DuckDBPyConnection, name: str, table: DeltaTable, pieces
         both = [sorted({piece[at] for piece in pieces}) for at in (1, 2)]
         keep = ds.field("scope").isin(both[0]) & ds.field("segment").isin(both[1])
         engine.register(f"{name}_dataset", dataset.filter(keep))
-        engine.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM {name}_dataset")
-        return
-    # Of local files the engine's own reader takes half the time.
-    engine.execute(f"CREATE OR REPLACE TEMP TABLE {name}_file (file VARCHAR, scope VARCHAR, segment VARCHAR)")
-    engine.executemany(f"INSERT INTO {name}_file VALUES (?, ?, ?)", list(pieces))
-    files = ", ".join("'" + piece.file.replace("'", "''") + "'" for piece in pieces)
-    engine.execute(f"""
-        CREATE OR REPLACE TEMP VIEW {name} AS
-        SELECT f.scope, f.segment, r.* EXCLUDE (filename)
-        FROM read_parquet([{files}], filename = true, hive_partitioning = false) r
-        JOIN {name}_file f ON f.file = r.filename
-    """)
+        query = f"SELECT r.* FROM {name}_dataset r"
+    else:
+        # Of local files the engine's own reader takes half the time.
+        engine.execute(
+            f"CREATE OR REPLACE TEMP TABLE {name}_file (file VARCHAR, scope VARCHAR, segment VARCHAR)"
+        )
+        engine.executemany(f"INSERT INTO {name}_file VALUES (?, ?, ?)", list(pieces))
+        files = ", ".join("'" + piece.file.replace("'", "''") + "'" for piece in pieces)
+        query = f"""
+            SELECT f.scope, f.segment, r.* EXCLUDE (filename)
+            FROM read_parquet([{files}], filename = true, hive_partitioning = false) r
+            JOIN {name}_file f ON f.file = r.filename
+        """
+    if only is not None:
+        kinds = engine.execute(f"SELECT DISTINCT kind FROM {only}").fetchall()
+        named = ", ".join(f"'{kind}', '{GONE}{kind}'" for (kind,) in kinds)
+        query = f"""
+            SELECT r.* FROM ({query}) r
+            SEMI JOIN (SELECT kind, key FROM {only} UNION ALL SELECT '{GONE}' || kind, key FROM {only}) o
+                ON o.key = r.key AND o.kind = r.kind
+            WHERE r.kind IN ({named})
+        """
+    engine.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {query}")
 
 
 def changes(

@@ -87,9 +87,11 @@ class Graphs:
                 return header
         return None
 
-    def scan(self, engine: duckdb.DuckDBPyConnection, name: str, header: GraphHeader) -> None:
-        """Makes the view `name` of the graph's rows, in no order."""
-        self.table.scan(engine, name, [(SCOPE, header.content)])
+    def scan(
+        self, engine: duckdb.DuckDBPyConnection, name: str, header: GraphHeader, only: str | None = None
+    ) -> None:
+        """Makes the view `name` of the graph's rows, in no order; with `only` of those in that table (kind, key)."""
+        self.table.scan(engine, name, [(SCOPE, header.content)], only)
 
     def rows(self, header: GraphHeader) -> pa.Table:
         """The graph's rows, in the order of kind and key."""

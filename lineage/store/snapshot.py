@@ -74,9 +74,17 @@ class Snapshots:
         """Stored snapshots' headers, by connection and partition, a partition's complete one first."""
         return [read_header(row) for row in self.table.headers(None if connection is None else [connection])]
 
-    def scan(self, engine: duckdb.DuckDBPyConnection, name: str, contents: Sequence[tuple[str, str]]) -> None:
-        """Makes the view `name` of the rows of contents, each (connection, hash), in no order."""
-        self.table.scan(engine, name, contents)
+    def scan(
+        self,
+        engine: duckdb.DuckDBPyConnection,
+        name: str,
+        contents: Sequence[tuple[str, str]],
+        only: str | None = None,
+    ) -> None:
+        """Makes the view `name` of the rows of contents, each (connection, hash), in no order; with `only` of those in
+        that table (kind, key).
+        """
+        self.table.scan(engine, name, contents, only)
 
     def programs(self, connection: str) -> dict[str, bytes]:
         """The compiled programs in the connection's newest snapshot, by query key; those of folded logs, and those

@@ -142,11 +142,18 @@ class ContentTable:
         return found.select(self.schema.names).cast(self.schema)
 
     def scan(
-        self, engine: duckdb.DuckDBPyConnection, name: str, contents: Collection[tuple[str, str]]
+        self,
+        engine: duckdb.DuckDBPyConnection,
+        name: str,
+        contents: Collection[tuple[str, str]],
+        only: str | None = None,
     ) -> None:
-        """Makes the view `name` of the rows of contents, in no order, with `scope` and `segment` (the hash)."""
+        """Makes the view `name` of the rows of contents, in no order, with `scope` and `segment` (the hash).
+
+        With `only`, a table (kind, key), it has those rows alone.
+        """
         table = self._open()
-        scan(engine, name, table, pieces_of(table, self.uri), set(contents), self.schema)
+        scan(engine, name, table, pieces_of(table, self.uri), set(contents), self.schema, only)
 
     def differing(
         self, engine: duckdb.DuckDBPyConnection, name: str, scope: str, contents: tuple[str, str]

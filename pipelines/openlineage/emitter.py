@@ -1,4 +1,4 @@
-"""Sends events from a thread of its own, within a time that all of a process's waiting together may take.
+"""Sends events from a thread of its own, within a time that all of a run's waiting together may take.
 
 What cannot be sent is counted, and said once. A receiver that does not answer is left alone for a while.
 """
@@ -16,6 +16,7 @@ from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING
 
 from pipelines.openlineage.receiver import Receiver, receiver_of
+from pipelines.openlineage.shared_wait import add_wait, waited
 from pipelines.project import Project
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
     from pipelines.openlineage.runs import Note
 
-# That a process waits, at most, for what has not been sent at its end. With half a second for loading the client, a
-# receiver that never answers costs a run less than two.
+# That a run waits, at most, for a receiver that does not answer, all its processes together. With half a second for
+# loading the client, such a one costs a run less than two.
 BUDGET_S = 1.0
 WAITING = 1000  # events, at most; they are small, and more than this says that nobody takes them
 _FAILURES = 2  # in a row, and the receiver is left alone for as long as
@@ -44,6 +45,7 @@ class Emitter:
         self._in_a_row = 0
         self.taken = self.sent = self.failed = 0
         self.waited_s = 0.0
+        self._runs: set[str] = set()
         self.causes: dict[str, int] = {}
         threading.Thread(target=self._work, name="openlineage", daemon=True).start()
 
@@ -51,6 +53,7 @@ class Emitter:
         """Takes a note. Does not wait: where too many wait already, it is counted as failed."""
         with self._changed:
             self.taken += 1
+            self._runs.add(note.task.parent.run_id)
         try:
             self._queue.put_nowait(note)
         except queue.Full:
@@ -60,9 +63,11 @@ class Emitter:
         """Waits for what is under way, for what is left of the budget at most, and says what was not sent."""
         begun = time.monotonic()
         with self._changed:
-            self._changed.wait_for(lambda: self._settled, self._budget_s - self.waited_s)
+            self._changed.wait_for(lambda: self._settled, self._left())
             left = self.taken - self.sent - self.failed
         self.waited_s += time.monotonic() - begun
+        if left or self.failed:
+            add_wait(self._runs, self.waited_s)
         with suppress(queue.Full):  # the thread then ends with the process
             self._queue.put_nowait(None)
         if left or self.failed:
@@ -74,6 +79,10 @@ class Emitter:
                 self._receiver.shown,
                 causes,
             )
+
+    def _left(self) -> float:
+        """Seconds that may still be waited, after what other processes of the runs have."""
+        return self._budget_s - waited(tuple(self._runs))
 
     @property
     def _settled(self) -> bool:
@@ -88,7 +97,7 @@ class Emitter:
     def _work(self) -> None:
         client: OpenLineageClient | None = None
         while (note := self._queue.get()) is not None:
-            if time.monotonic() < self._open_again_at:
+            if time.monotonic() < self._open_again_at or (client is None and self._left() <= 0):
                 self._failed("left alone after it failed")
                 continue
             try:

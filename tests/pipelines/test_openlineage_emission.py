@@ -14,7 +14,7 @@ import time
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 import pytest
 
@@ -147,9 +147,9 @@ def by_job(events):
     return found
 
 
-def a_note(job="warehouse", at=0):
+def a_note(job="warehouse", at=0, parent=None):
     day = datetime(2026, 11, 20, tzinfo=UTC)
-    parent = DagsterRun("0d1e4f8a-3c58-4b0f-9d7e-b6f9a2c7d101", "__ASSET_JOB")
+    parent = parent or DagsterRun(str(uuid4()), "__ASSET_JOB")
     window = Window(f"2026-11-20-{at}", day, day)
     return Note(Task(parent, job, window), "START", day)
 
@@ -350,6 +350,22 @@ def test_a_receiver_that_does_not_answer_costs_a_sync_two_seconds_at_most(
     assert said.startswith("10 of 10 OpenLineage events were not sent to http://127.0.0.1:")
     assert SECRET not in said
     assert KEY not in caplog.text
+
+
+def test_processes_of_one_run_wait_together(silent, caplog):
+    receiver = Receiver("n", "there", {"type": "http", "url": silent, "timeout": 30})
+    parent = DagsterRun(str(uuid4()), "job")
+    first, second, other = (Emitter(receiver, budget_s=0.5) for _ in range(3))
+    first.put(a_note(parent=parent))
+    first.close()
+    assert first.waited_s >= 0.5
+    second.put(a_note(parent=parent))
+    second.close()
+    assert second.waited_s < 0.1
+    assert second.causes == {"left alone after it failed": 1} or not second.causes
+    other.put(a_note(parent=DagsterRun(str(uuid4()), "job")))
+    other.close()
+    assert other.waited_s >= 0.5
 
 
 def test_taking_a_note_never_waits_and_too_many_are_counted(silent, caplog):
