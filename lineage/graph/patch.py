@@ -1,9 +1,9 @@
 """A graph made of an earlier one: only what a change touches is read and resolved again, with the same code.
 
 What is touched: declarations that came or went; where a resource came, went or is called something else, those that
-name it or its table, and those that did not resolve; and, because an edge's reasons are told together, every
-declaration that shares an edge with one of these. Where SQL may be touched by what moved, or who describes whom, or how
-often something is used, the graph is built anew.
+name it or its table, and those that did not resolve and may have other guesses; and, because an edge's reasons are
+told together, every declaration that shares an edge with one of these. Where SQL may be touched by what moved, or who
+describes whom, or how often something is used, the graph is built anew.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from lineage.graph.inputs import ConnectionSpec, Source, load, scan_facts
 from lineage.graph.linking import link_resources
 from lineage.graph.nodes import RESOURCES, find_owners, find_parents, join_columns, number_resources
 from lineage.graph.rows import EDGE, NODE, QUERY, UNRESOLVED, tell_unresolved
+from lineage.resolve import MAX_ALIKE
 from lineage.store import Store
 from lineage.store.contents import GONE
 from lineage.store.graphs import GraphHeader
@@ -214,8 +215,9 @@ def _read_before(db: duckdb.DuckDBPyConnection) -> None:
     """)
     db.execute("""
         CREATE TABLE told_before AS
-        SELECT key, told[1] AS declaration, told[2] AS query, told[3] AS counterpart FROM (
-            SELECT key, json_extract_string(body, ['$.declaration', '$.query', '$.counterpart']) AS told
+        SELECT key, told[1] AS declaration, told[2] AS query, told[3] AS counterpart, lower(told[4]) AS title FROM (
+            SELECT key, json_extract_string(body,
+                ['$.declaration', '$.query', '$.counterpart', '$.reference.table']) AS told
             FROM before_row WHERE kind = 'unresolved')
     """)
 
@@ -228,9 +230,14 @@ def _find_touched(db: duckdb.DuckDBPyConnection, *, moved: bool) -> None:
         "CREATE TABLE touched AS SELECT DISTINCT key AS declaration FROM changed WHERE kind = 'declaration'"
     )
     if moved:
-        db.execute("""
+        # Among names that begin alike some may now be guessed, and others not.
+        db.execute(f"""
             INSERT INTO touched
-            SELECT declaration FROM told_before WHERE declaration IS NOT NULL
+            SELECT declaration FROM told_before WHERE declaration IS NOT NULL AND left(title, 2) IN (
+                SELECT m.head FROM (
+                    SELECT left(title, 2) AS head, count(*) AS n FROM moved WHERE title IS NOT NULL GROUP BY head) m
+                LEFT JOIN (SELECT left(lower(title), 2) AS head, count(*) AS n FROM owner GROUP BY head) o USING (head)
+                WHERE coalesce(o.n, 0) <= {MAX_ALIKE} + m.n)
             UNION
             SELECT key FROM fact
             WHERE kind = 'declaration' AND (
