@@ -7,7 +7,7 @@ nothing feeds it any longer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -15,8 +15,10 @@ from typing import Any
 import duckdb
 import numpy as np
 import orjson
+import pyarrow as pa
 
 from lineage.graph.shown import node_dict, owners_of, reference_name
+from lineage.graph.topology import Numbers
 from lineage.graph.traverse import LineageGraph
 from lineage.store.engine import cursor
 
@@ -71,20 +73,30 @@ class GraphDiff:
         lost: dict[str, dict[str, str]] = {}
         for resource, source, message in (*self._asked_in_vain(), *self._cut_off(), *self._dried_up()):
             lost.setdefault(resource, {}).setdefault(source, message)
-        resources = {one["id"]: one for one in self.after.resources(lost)}
-        found = []
-        for one, why in sorted(lost.items()):
-            if one not in resources:
-                continue
-            fields = _short(resources[one])
-            reached = self.after.resources(self.after.downstream(one).distances.keys() - {one})
-            below = sorted(
-                map(_short, reached), key=lambda r: (r["entity_type"] == "column", r["entity_type"], r["id"])
+        topology = self.after.topology
+        numbers = {one: number for one in sorted(lost) if (number := self.after.number_of(one)) is not None}
+        below = {
+            one: topology.reach(number, "downstream", None, columns=False).nodes
+            for one, number in numbers.items()
+        }
+        shown = self._in_short([*below.values()])
+        return [
+            Broken(
+                **shown[numbers[one]],
+                lost=sorted(lost[one]),
+                messages=sorted({*lost[one].values()}),
+                downstream=sorted(
+                    (shown[other] for other in reached.tolist() if other != numbers[one]),
+                    key=lambda r: (r["entity_type"] == "column", r["entity_type"], r["id"]),
+                ),
             )
-            found.append(
-                Broken(**fields, lost=sorted(why), messages=sorted({*why.values()}), downstream=below)
-            )
-        return found
+            for one, reached in below.items()
+        ]
+
+    def _in_short(self, nodes: Sequence[Numbers]) -> dict[int, Json]:
+        """The resources of numbers, each read once."""
+        every = np.unique(np.concatenate(nodes)) if nodes else np.array([], np.int32)
+        return dict(zip(every.tolist(), map(_short, self.after.resources_at(every)), strict=True))
 
     def _asked_in_vain(self) -> Iterator[tuple[str, str, str]]:
         """A resource, the name that it now asks for in vain, and the message."""
@@ -132,14 +144,14 @@ class GraphDiff:
             return fed
         with cursor() as engine:
             self.after.scan(engine, "after_row")
-            engine.execute("CREATE OR REPLACE TEMP TABLE asked (declaration VARCHAR)")
-            engine.executemany("INSERT INTO asked VALUES (?)", [[one] for one in sorted(declarations)])
+            engine.register("asked", pa.table({"declaration": pa.array(sorted(declarations), pa.string())}))
             for declaration, end in engine.execute("""
                 SELECT DISTINCT p.declaration, e.to_id
                 FROM (SELECT to_id, unnest(provenance) AS p FROM after_row WHERE kind = 'edge') e
                 JOIN asked a ON a.declaration = p.declaration
             """).fetchall():
                 fed.setdefault(declaration, set()).add(end)
+            engine.unregister("asked")
         return fed
 
     def to_dict(self) -> Json:

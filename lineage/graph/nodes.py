@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import duckdb
+import pyarrow as pa
 
 from lineage.graph.unresolved import Unresolved, tell
 from lineage.platforms import place_of
@@ -93,7 +94,10 @@ def find_owners(db: duckdb.DuckDBPyConnection, pairs: Sequence[tuple[str, str]])
     owners = _follow(target)
     db.execute("CREATE TABLE alias (num INTEGER, node INTEGER)")
     if owners:
-        db.executemany("INSERT INTO alias VALUES (?, ?)", sorted(owners.items()))
+        columns = zip(*sorted(owners.items()), strict=True)
+        db.register("followed", pa.table([pa.array(one, pa.int32()) for one in columns], ["num", "node"]))
+        db.execute("INSERT INTO alias FROM followed")
+        db.unregister("followed")
     _report(db, {d for d in target if d not in owners}, unresolved)
     db.execute("""
         CREATE TABLE owner AS

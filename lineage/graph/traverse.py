@@ -223,16 +223,17 @@ class LineageGraph(Questions):
 
     def resource(self, text: str) -> dict[str, Any]:
         """One resource with its set fields."""
-        return self._resources_at(np.array([self.known(self.find_id(text))], np.int32))[0]
+        return self.resources_at(np.array([self.known(self.find_id(text))], np.int32))[0]
 
     def resources(self, ids: Iterable[str] | None = None) -> list[dict[str, Any]]:
         """All resources, or those of the ids, by id."""
         if ids is None:
             return [node_dict(row) for row in self.nodes.to_pylist()]
         numbers = (self.number_of(one) for one in ids)
-        return self._resources_at(np.array(sorted(n for n in numbers if n is not None), np.int32))
+        return self.resources_at(np.array(sorted(n for n in numbers if n is not None), np.int32))
 
-    def _resources_at(self, nodes: Numbers) -> list[dict[str, Any]]:
+    def resources_at(self, nodes: Numbers) -> list[dict[str, Any]]:
+        """The resources of numbers, in their order."""
         return [node_dict(row) for row in self.nodes.take(pa.array(nodes)).to_pylist()]
 
     def find(self, words: Sequence[str], *, limit: int | None = None) -> list[dict[str, Any]]:
