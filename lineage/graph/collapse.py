@@ -211,7 +211,7 @@ class CollapsedGraph(LineageGraph):
         """All resources that are not left out, or those of the ids, by id."""
         if ids is not None:
             return self._whole.resources(ids)
-        return self._resources_at(np.flatnonzero(self.shown).astype(np.int32))
+        return self.resources_at(np.flatnonzero(self.shown).astype(np.int32))
 
     def edges(self, numbers: Numbers | None = None) -> list[dict[str, Any]]:
         """Edges with their provenance, by ends; all, or those of the numbers."""
