@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
@@ -17,13 +18,15 @@ from connectors.builtin.openlineage.history import History
 from connectors.builtin.stream import BrokenFile
 from connectors.connector import Connector, ConnectorConfig
 from connectors.errors import ConnectorError
-from connectors.model import CheckResult
+from connectors.model import CheckResult, Window
 
 FIRST_EVENTS = 20  # that a check looks at
 
 
 class OpenLineage(Connector):
-    """Reads the events of a window from files, as OpenLineage's file transports and collectors write them."""
+    """Reads the events of a window, and of runs that go on in it, from files, as OpenLineage's file transports and
+    collectors write them.
+    """
 
     platform = "openlineage"
     kinds = frozenset({"openlineage"})
@@ -40,6 +43,9 @@ class OpenLineage(Connector):
             json_schema_extra={"format": "path"},
         )
         skip_older: bool = Field(True, description="Leave out files last modified before the window")
+        longest_run_hours: float = Field(
+            24, ge=0, description="Of a run that goes on in the window, how long before it events count"
+        )
         max_event_mib: float = Field(16, gt=0, description="Longer events are refused")
 
     def extract(self) -> None:
@@ -63,6 +69,7 @@ class OpenLineage(Connector):
             self.warn(str(fault))
         self.log.info("%d files were last modified before the window", older)
         self.log.info("%d events lie outside of the window", outside)
+        self._read_earlier(found, history)
         self._declare(history)
 
     def check(self) -> Iterable[CheckResult]:
@@ -111,6 +118,26 @@ class OpenLineage(Connector):
         except BrokenFile as error:
             self.warn(f"{name} is damaged, and what could be read of it counts: {error}")
         return outside
+
+    def _read_earlier(self, files: Iterable[Path], history: History) -> None:
+        """Takes of the runs in a history that began before the window what was said of them there: of a run past
+        midnight inputs and outputs often stand on either side. Bad events are refused where their own window is read.
+        """
+        runs = {one for one, run in history.runs.items() if not run.begun}
+        most = self.window.start - datetime.min.replace(tzinfo=UTC)
+        start = self.window.start - min(timedelta(hours=self.config.longest_run_hours), most)
+        earlier = Window(self.window.key, start, self.window.start)
+        for file in files if runs else ():
+            try:
+                if self.config.skip_older and not may_hold(file, earlier):
+                    continue
+                for given in self._files.read(file):
+                    with suppress(BadEvent):
+                        event = None if given.fault is not None else read_event(given.value)
+                        if event and event.at in earlier and (event.job, event.run) in runs:
+                            history.add(event)
+            except (ConnectorError, BrokenFile) as error:
+                self.log.info("what runs said before the window is not all known: %s", error)
 
     def _declare(self, history: History) -> None:
         for resource in resources(history):

@@ -87,9 +87,10 @@ class Traffic:
 
 @dataclass(slots=True)
 class Run:
-    """A run of a job, of all of its events."""
+    """A run of a job, of all of its events; `begun` says that one told its start."""
 
     started_at: datetime
+    begun: bool = False
     traffic: Traffic = field(default_factory=Traffic)
     status: Newest[RunStatus] = field(default_factory=_newest("RUNNING"))
     error: Newest[str | None] = field(default_factory=_newest(None))
@@ -131,6 +132,7 @@ class History:
             return self.static.setdefault(event.job, Traffic())
         run = self.runs.setdefault((event.job, event.run), Run(event.at))
         run.started_at = min(run.started_at, event.at)
+        run.begun = run.begun or event.kind == "START"
         if status := _ENDS.get(event.kind):
             run.status.say(status, event.at)
         if message := text(event.run_facets.get("errorMessage", {}).get("message")):

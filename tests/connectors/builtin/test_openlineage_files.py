@@ -53,6 +53,32 @@ def test_the_events_of_the_window_are_taken(tmp_path):
     assert sorted(r.id for r in found.runs) == ["1", "2", "4"]
 
 
+@pytest.mark.parametrize("one_file", [True, False])
+def test_a_run_past_midnight_is_told_whole_where_it_ends(tmp_path, one_file):
+    before = [
+        event("START", "2025-11-19T23:50:00Z", inputs=[ORDERS]),
+        event("START", "2025-11-19T23:50:00Z", inputs=[dataset("shop.sales.other")], run="ended"),
+        event("START", "2025-11-17T10:00:00Z", inputs=[dataset("shop.sales.old")], run="long"),
+    ]
+    after = [
+        event("COMPLETE", "2025-11-20T00:10:00Z", outputs=[DAILY]),
+        event("COMPLETE", "2025-11-20T00:20:00Z", outputs=[DAILY], run="long"),
+    ]
+    found = read(tmp_path, *before, *after) if one_file else None
+    if found is None:
+        for name, events in (("a.jsonl", [*before, {"no": "event"}]), ("b.jsonl", after)):
+            (tmp_path / name).write_text(as_lines(*events))
+        hour_before = datetime(2025, 11, 19, 23, 55, tzinfo=UTC).timestamp()
+        os.utime(tmp_path / "a.jsonl", (hour_before, hour_before - 7200))
+        found = run_connector(OpenLineage, {"path": "."}, window=DAY, folder=tmp_path)
+        assert not found.report.rejects
+    assert edges(found) == {("shop.sales.orders", "shop.sales.daily")}
+    runs = {run.id: run for run in found.runs}
+    assert set(runs) == {"r1", "long"}
+    assert runs["r1"].started_at == datetime(2025, 11, 19, 23, 50, tzinfo=UTC)
+    assert runs["r1"].status == "SUCCESS"
+
+
 BROKEN = {
     "{": "is not JSON",
     '{"a": 1}': "is no OpenLineage event",
