@@ -60,6 +60,13 @@ def scheme_of(namespace: str) -> str:
     return SCHEMES.get(scheme, scheme)
 
 
+def in_one_spelling(namespace: str) -> str:
+    """A namespace with its scheme as we spell it: s3a://bucket is s3://bucket."""
+    found = _SCHEME.match(namespace)
+    known = SCHEMES.get(found[1].lower()) if found else None
+    return namespace if found is None or known is None else f"{known}{namespace[found.end(1) :]}"
+
+
 def dataset_parts(namespace: str, name: str) -> DatasetParts:
     """The parts of a dataset's name, by the rule of its namespace's platform.
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
-from connectors.model.platform_names import FILES, dataset_parts, scheme_of
+from connectors.model.platform_names import FILES, dataset_parts, in_one_spelling, scheme_of
 from connectors.model.reference import Clause
 
 _LOGIN = re.compile(r"//[^/@]*:[^/@]*@")
@@ -93,10 +93,12 @@ def dataset_id(value: Mapping[str, Any]) -> DatasetId | None:
 
 @lru_cache(maxsize=10_000)
 def _known_as(namespace: str, name: str) -> DatasetId:
-    """A dataset without a login, which some producers leave in namespaces; a path without slashes that say nothing."""
+    """A dataset in one spelling, without a login, which some producers leave in namespaces; a path without slashes that
+    say nothing.
+    """
     parts = dataset_parts(namespace, name)
     is_path = scheme_of(namespace) in FILES and parts.schema is None
-    return DatasetId(without_login(namespace), parts.table if is_path else name)
+    return DatasetId(in_one_spelling(without_login(namespace)), parts.table if is_path else name)
 
 
 def without_login(address: str) -> str:

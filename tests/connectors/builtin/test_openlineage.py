@@ -351,3 +351,11 @@ def test_facets_may_be_missing_or_null(tmp_path, facets):
     found = read(tmp_path, event(inputs=[{**ORDERS, "facets": facets}], outputs=[DAILY]))
     assert len(found.declarations) == 1
     assert found.report.complete
+
+
+def test_a_file_that_two_drivers_name_is_one_dataset(tmp_path):
+    written, read_back = (dataset("lake/orders", f"{scheme}://bucket") for scheme in ("s3a", "s3"))
+    copied = dataset("lake/copy", "s3n://bucket")
+    found = read(tmp_path, event(outputs=[written]), event(run="r2", inputs=[read_back], outputs=[copied]))
+    keys = {one.databuilder_id for one in found.resources if one.entity_type == "table"}
+    assert keys == {"s3://bucket.lake/orders", "s3://bucket.lake/copy"}
