@@ -77,7 +77,8 @@ def patch_graph(
     places = [source.snapshots for source in sources]
     scan_facts(db, "fact", places)
     db.execute(f"CREATE TABLE every_resource AS {RESOURCES}")
-    number_resources(db, f"FROM every_resource WHERE entity_type IN {_TABLES} OR {_named(same_as)}")
+    describers = f"same_as IS NOT NULL OR {_named(same_as)}"
+    number_resources(db, f"FROM every_resource WHERE entity_type IN {_TABLES} OR {describers}")
     find_owners(db, same_as)
     moved = _find_moved(db)
     if moved and any(source.header.counts.get("query") for source in sources):
@@ -130,8 +131,8 @@ def _named(same_as: Sequence[tuple[str, str]]) -> str:
 def _find_changes(
     db: duckdb.DuckDBPyConnection, before: GraphHeader, sources: Sequence[Source], most: float
 ) -> bool:
-    """Makes `changed` (source, kind, key), `changed_resource` (connection, key), and the resources among them as they
-    were and as they are, `then_fact` and `now_fact`. False for too many, for SQL among them, and where an earlier
+    """Makes `changed` (source, kind, key), `changed_resource` (connection, key), and these as their newest snapshots
+    had them and have them, `then_fact` and `now_fact`. False for too many, for SQL among them, and where an earlier
     snapshot is no longer stored.
     """
     db.execute("CREATE TABLE changed (source INTEGER, kind VARCHAR, key VARCHAR)")
@@ -162,26 +163,36 @@ def _find_changes(
     db.execute(f"CREATE TABLE of_both AS SELECT {_RESOURCE} FROM row_of_both")
     for name, first in (("now", 0), ("then", len(sources))):
         db.execute(f"""
-            CREATE VIEW {name}_fact AS
-            SELECT r.source - {first} AS source, r.* EXCLUDE (source) FROM of_both r
-            SEMI JOIN changed c ON c.source = r.source - {first} AND c.key = r.key AND c.kind = 'resource'
+            CREATE TABLE {name}_fact AS
+            SELECT source - {first} AS source, * EXCLUDE (source)
+            FROM of_both SEMI JOIN changed_resource USING (connection, key)
+            WHERE source BETWEEN {first} AND {first + len(sources) - 1}
+            QUALIFY row_number() OVER (PARTITION BY connection, key ORDER BY source DESC) = 1
         """)
     return True
 
 
 def _find_moved(db: duckdb.DuckDBPyConnection) -> bool:
-    """Makes `moved` (id, connection, key, title): resources that came, went or are called something else, with the
-    lower-case titles, as they were and as they are, of the tables that they are or are of. Whether there are any.
+    """Makes `moved` (id, connection, key, title): resources that came, went or are called something else, and the
+    columns in them, with the lower-case titles, as they were and as they are, of the tables that they are or are of.
+    Whether there are any.
     """
     db.execute(f"CREATE TABLE other AS {_identities('then')} EXCEPT {_identities('now')}")
     db.execute(f"INSERT INTO other {_identities('now')} EXCEPT {_identities('then')}")
     db.execute("""
         CREATE TABLE moved AS
-        WITH place AS (
+        WITH RECURSIVE inside AS (
+            SELECT connection, key FROM other
+            UNION
+            SELECT r.connection, r.key FROM inside i
+            JOIN every_resource r ON r.connection = i.connection AND r.parent_key = i.key AND r.entity_type = 'column'
+        ), place AS (
             SELECT connection, key, title, connection AS of_connection, key AS of FROM other
             UNION ALL SELECT connection, key, title, connection, parent_key FROM other
         ), called AS (
             SELECT connection, key, title FROM other
+            UNION ALL
+            SELECT connection, key, NULL FROM inside
             UNION ALL
             SELECT p.connection, p.key, r.title
             FROM place p JOIN every_resource r ON r.connection = p.of_connection AND r.key = p.of
@@ -230,6 +241,10 @@ def _find_touched(db: duckdb.DuckDBPyConnection, *, moved: bool) -> None:
         "CREATE TABLE touched AS SELECT DISTINCT key AS declaration FROM changed WHERE kind = 'declaration'"
     )
     if moved:
+        db.execute("""
+            CREATE TABLE by_hand AS  -- what moved, as people may have named it
+            SELECT id FROM moved UNION SELECT n.old || '/' || m.key FROM moved m JOIN renamed n USING (connection)
+        """)
         # Among names that begin alike some may now be guessed, and others not.
         db.execute(f"""
             INSERT INTO touched
@@ -245,11 +260,17 @@ def _find_touched(db: duckdb.DuckDBPyConnection, *, moved: bool) -> None:
                 OR lower(to_ref."table") IN (SELECT title FROM moved)
                 OR (connection, from_ref.key) IN (SELECT (connection, key) FROM moved)
                 OR (connection, to_ref.key) IN (SELECT (connection, key) FROM moved)
-                OR from_ref.key IN (SELECT id FROM moved) OR to_ref.key IN (SELECT id FROM moved))
+                OR from_ref.key IN (FROM by_hand) OR to_ref.key IN (FROM by_hand))
             UNION
             SELECT declaration FROM said
             WHERE from_id IN (SELECT id FROM moved) OR to_id IN (SELECT id FROM moved)
         """)
+    # What SQL does not find is told once for its text.
+    db.execute("""
+        CREATE TABLE of_query AS
+        SELECT query, declaration FROM said WHERE query IS NOT NULL
+        UNION SELECT query, declaration FROM told_before WHERE query IS NOT NULL
+    """)
     known = -1
     while known != (known := _count(db, "touched")):
         db.execute("""
@@ -260,12 +281,13 @@ def _find_touched(db: duckdb.DuckDBPyConnection, *, moved: bool) -> None:
             CREATE OR REPLACE TABLE touched AS
             SELECT declaration FROM touched
             UNION SELECT declaration FROM said SEMI JOIN touched_edge USING (from_id, to_id)
+            UNION SELECT declaration FROM of_query WHERE query IN (
+                SELECT query FROM of_query SEMI JOIN touched USING (declaration))
         """)
     db.execute("""
         CREATE TABLE touched_key AS
         SELECT unnest(['declaration', 'statement']) AS kind, declaration AS key FROM touched
-        UNION SELECT 'query', query FROM said SEMI JOIN touched USING (declaration) WHERE query IS NOT NULL
-        UNION SELECT 'query', query FROM told_before SEMI JOIN touched USING (declaration) WHERE query IS NOT NULL
+        UNION SELECT 'query', query FROM of_query SEMI JOIN touched USING (declaration)
     """)
 
 

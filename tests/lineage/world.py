@@ -68,6 +68,7 @@ class World:
     """A store, and the connections that write to it."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.store: Store = open_store(folder / "store")
         self.specs: dict[str, ConnectionSpec] = {}
 
