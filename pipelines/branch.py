@@ -20,10 +20,13 @@ _log = logging.getLogger("headwater.branch")
 
 @dataclass(frozen=True)
 class BranchGraph:
-    """A folder's graph: which connections were read now, which are as stored, and those of which nothing is known."""
+    """A folder's graph: which connections were read now, and of those that could be in part only why; which are as
+    stored, and those of which nothing is known.
+    """
 
     graph: LineageGraph
     read: list[str]
+    partial: dict[str, str]
     stored: list[str]
     unknown: list[str]
 
@@ -33,7 +36,8 @@ def branch_graph(
 ) -> BranchGraph:
     """Reads connections of the folder, those named or all that read files, and builds the graph in `scratch`.
 
-    The others are as the project has stored them, or else as `else_from` has. Raises ConfigError for a name that is no
+    The others are as the project has stored them, or else as `else_from` has; so is, as in a sync, what lies under a
+    connection that was read in part or removes nothing that is missing. Raises ConfigError for a name that is no
     connection's, and RunError when one that is to be read fails.
     """
     from lineage.graph.build import build_graph
@@ -49,19 +53,35 @@ def branch_graph(
     window = window_of(partitions_definition(project.model.partitions), key_at(project.model.partitions, now))
     store = open_store(scratch)
     names = [name for name in project.connections if (name in read if read else _reads_files(project, name))]
-    for name in names:
-        outcome = extract_partition(project, store, name, window, RunInfo("branch", now), _log)
-        if outcome.status == FAILED:
-            raise RunError(f"{name} of {project.folder} could not be read: {outcome.error}")
     kept = open_store(project.storage, project.storage_options)
-    others = [name for name in project.connections if name not in names]
     further = [kept, *([else_from] if else_from else [])]
+    partial = {}
+    for name in names:
+        if not project.connection(name).remove_missing:
+            _lay_under(store, further, name, window.key)
+        outcome = extract_partition(
+            project, store, name, window, RunInfo("branch", now, accept_drop=True), _log
+        )
+        if outcome.status == FAILED or outcome.header is None:
+            raise RunError(f"{name} of {project.folder} could not be read: {outcome.error}")
+        if not outcome.header.complete:
+            partial[name] = next(iter((*outcome.header.rejects, *outcome.header.warnings)), "")
+            _lay_under(store, further, name, window.key)
+    others = [name for name in project.connections if name not in names]
     lost = [name for name in others if not any(one.snapshots.newest(name, window.key) for one in further)]
     specs = list(connection_specs(project))
     graph = build_graph(
         store, window.key, specs, same_as=project.model.same_as, run_id="branch", else_from=further
     )
-    return BranchGraph(graph, names, [name for name in others if name not in lost], lost)
+    return BranchGraph(graph, names, partial, [name for name in others if name not in lost], lost)
+
+
+def _lay_under(store: Store, further: Sequence[Store], name: str, partition: str) -> None:
+    """Stores the newest complete state of a connection that the first of other stores has."""
+    for one in further:
+        if one.snapshots.newest(name, partition):
+            store.snapshots.copy_complete(one.snapshots, name, partition)
+            return
 
 
 def _reads_files(project: Project, name: str) -> bool:

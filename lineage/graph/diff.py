@@ -18,7 +18,7 @@ import orjson
 import pyarrow as pa
 
 from lineage.graph.shown import node_dict, owners_of, reference_name
-from lineage.graph.topology import Numbers
+from lineage.graph.topology import NONE, Numbers
 from lineage.graph.traverse import LineageGraph
 from lineage.store.engine import cursor
 
@@ -99,7 +99,8 @@ class GraphDiff:
         return dict(zip(every.tolist(), map(_short, self.after.resources_at(every)), strict=True))
 
     def _asked_in_vain(self) -> Iterator[tuple[str, str, str]]:
-        """A resource, the name that it now asks for in vain, and the message."""
+        """A resource, the name that it drew from and now asks for in vain, and the message."""
+        drew = self._drew_from()
         fed = _fed_by(self.edges_removed) | _fed_by(self.edges_changed)
         still = self._fed_still(
             {str(one["declaration"]) for one in self.unresolved_added if one["declaration"]}
@@ -113,7 +114,29 @@ class GraphDiff:
             if counterpart and self.after.number_of(counterpart) is not None:
                 targets = {counterpart}
             for target in targets:
-                yield target, name, one["message"]
+                if self._source_name(one) in drew.get(target, ()):
+                    yield target, name, one["message"]
+
+    def _drew_from(self) -> dict[str, set[str]]:
+        """Of ends of edges that went, and of their tables, the ids and lower-case titles of the starts."""
+        table_of = self.before.topology.table_of
+        starts = self.before.resources({edge["from"] for edge in self.edges_removed})
+        titles = {one["id"]: str(one["title"]).lower() for one in starts}
+        drew: dict[str, set[str]] = {}
+        for edge in self.edges_removed:
+            end = self.before.known(edge["to"])
+            held = [] if table_of[end] == NONE else self.before.ids_of(table_of[[end]])
+            for target in (edge["to"], *held):
+                drew.setdefault(target, set()).update((edge["from"], titles[edge["from"]]))
+        return drew
+
+    def _source_name(self, unresolved: Json) -> str:
+        """What a reference called its source when that was there: an id, or a title in lower case."""
+        reference = unresolved["reference"]
+        if "databuilder_id" in reference:
+            name = reference_name(unresolved)
+            return self.before.node_of(name) or name
+        return str(reference.get("column") or reference.get("table")).lower()
 
     def _cut_off(self) -> Iterator[tuple[str, str, str]]:
         """Ends of edges that went with their start, while what said so still stands."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from lineage.graph.topology import NONE, Direction, Mask, Numbers
+from lineage.graph.topology import Direction, Mask, Numbers
 from lineage.graph.traverse import LineageGraph
+
+_PEELED = 10  # layers, before the search for cycles: most of a graph has none
 
 
 def roots(graph: LineageGraph) -> list[str]:
-    """The ids of resources that feed others and are fed by none; columns are not told."""
+    """The ids of resources that feed others and are fed by none; columns in tables are not told."""
     fed, feeds = _linked(graph)
     return graph.ids_of(_numbers(feeds & ~fed))
 
@@ -23,8 +25,7 @@ def leaves(graph: LineageGraph) -> list[str]:
 def orphans(graph: LineageGraph) -> list[str]:
     """The ids of resources that no edge touches; neither columns nor what only holds other resources."""
     fed, feeds = _linked(graph)
-    is_column = graph.topology.table_of != NONE
-    return graph.ids_of(_numbers(~fed & ~feeds & ~is_column & ~graph.holds_others))
+    return graph.ids_of(_numbers(~fed & ~feeds & ~graph.is_column & ~graph.holds_others))
 
 
 def cycles(graph: LineageGraph) -> list[list[str]]:
@@ -33,7 +34,7 @@ def cycles(graph: LineageGraph) -> list[list[str]]:
 
     edges = graph.topology.between_resources
     start, end = edges.start, edges.end
-    while True:  # what nothing feeds, or what feeds nothing, is in no cycle
+    for _ in range(_PEELED):  # what nothing feeds, or what feeds nothing, is in no cycle
         keep = np.isin(start, end) & np.isin(end, start)
         if keep.all():
             break

@@ -104,8 +104,9 @@ class Topology:
 
     @cached_property
     def between_resources(self) -> Edges:
+        """Edges none of whose ends is in a table; a column without one stands for itself."""
         ends = (self.table_of[self.edges.start], self.table_of[self.edges.end])
-        return self.edges.part(self.edges.whole & (ends[0] == NONE) & (ends[1] == NONE))
+        return self.edges.part((ends[0] == NONE) & (ends[1] == NONE))
 
     @cached_property
     def detailed(self) -> Edges:

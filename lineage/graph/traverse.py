@@ -31,13 +31,15 @@ MAX_NAMED = 10
 
 class _Links(NamedTuple):
     """A graph's nodes and edges by number: ids in order, the rows of those that have aliases, who is linked with whom,
-    each node's parent (NONE where there is none), who holds others that are no columns, which edges are direct.
+    each node's parent (NONE where there is none), which ones are columns, who holds others that are none, which edges
+    are direct.
     """
 
     ids: pa.Array
     aliases: pa.Table
     topology: Topology
     parent: Numbers
+    is_column: Mask
     holds: Mask
     direct: Mask
 
@@ -129,11 +131,16 @@ class LineageGraph(Questions):
         links = Topology(count, tables_of(is_column, parent), Edges(numbers, start, end, whole, count))
         holds = np.zeros(count, np.bool_)
         holds[parent[~is_column & (parent != NONE)]] = True
-        return _Links(nodes["key"].combine_chunks(), aliases, links, parent, holds, direct)
+        return _Links(nodes["key"].combine_chunks(), aliases, links, parent, is_column, holds, direct)
 
     @property
     def topology(self) -> Topology:
         return self._links.topology
+
+    @property
+    def is_column(self) -> Mask:
+        """Of each node whether it is a column, in a table or not."""
+        return self._links.is_column
 
     @property
     def holds_others(self) -> Mask:

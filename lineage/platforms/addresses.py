@@ -86,9 +86,11 @@ def read_address(text: str) -> Address | None:
     if jdbc and "=" in authority:  # Athena's URLs are parameters only
         authority, after = "", f"{authority};{after}"
     if "@" in authority and not (scheme in _CONTAINERS and ":" not in authority):
-        authority = authority.rpartition("@")[2]
+        login, _, authority = authority.rpartition("@")
+        if "@" in path and ":" in login:
+            return None  # a password with a slash, of which no part may be told
     elif "@" in path and ":" in authority:
-        return None  # a password with a slash, of which no part may be told
+        return None
     return Address(scheme, authority, slash + path, _params(mark + after), jdbc)
 
 

@@ -247,6 +247,18 @@ class Snapshots:
         written = self.table.replace(header.connection, header.partition, plan)
         return stored[0], written
 
+    def copy_complete(self, other: Snapshots, connection: str, partition: str) -> None:
+        """Stores another store's newest complete state of a connection, at or before a partition, if it has one;
+        without what its next run would go on from.
+        """
+        complete = [one for one in other.headers(connection) if one.complete and one.partition <= partition]
+        if not complete:
+            return
+        header = replace(complete[-1], state={})
+        rows = other.table.rows([(connection, header.content)]).select(ROWS.names)
+        change = Change(COMPLETE, header.to_json(), header.content, lambda: Rows.of(rows))
+        self.table.replace(connection, header.partition, lambda _: change)
+
     def _under(self, rows: pa.Table, older: Sequence[SnapshotHeader]) -> pa.Table:
         if not older:
             return rows

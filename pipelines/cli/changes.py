@@ -148,6 +148,8 @@ def _graphs(
         err(
             f"{text}: read {', '.join(made.read) or 'nothing'}; as stored: {', '.join(made.stored) or 'nothing'}"
         )
+        for name, why in made.partial.items():
+            err(f"{text}: {name} was read in part, and what is stored of it stands: {why}")
         if made.unknown:
             err(
                 f"{text}: nothing is known of {', '.join(made.unknown)}; `headwater sync` in it, or share a storage"

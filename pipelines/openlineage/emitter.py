@@ -156,10 +156,16 @@ _emitters = _Emitters()
 
 
 def emitter_of(project: Project) -> Emitter | None:
-    """The project's emitter in this process; None where nothing is to be sent."""
+    """The project's emitter in this process; None where nothing is to be sent, or what is set cannot be read."""
 
     def make() -> Emitter | None:
-        receiver = receiver_of(project)
+        try:
+            receiver = receiver_of(project)
+        except ValueError:  # its text may hold the address, and a secret in it
+            log.warning(
+                "no OpenLineage events are sent: the receiver's address is none; the run is not affected"
+            )
+            return None
         return Emitter(receiver) if receiver else None
 
     return _emitters.of(str(project.folder), make)

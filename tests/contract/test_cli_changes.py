@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 from datetime import UTC, datetime, timedelta
@@ -128,6 +129,29 @@ def test_a_difference_with_a_partition_before_the_first_says_so(project):
     said = project("lineage", "diff", "2026-11-01", DAYS[1])
     assert (said.code, said.out) == (1, b"")
     assert "2026-11-01" in said.err
+
+
+def test_a_folder_that_is_read_in_part_lies_over_what_is_stored(copied, tmp_path):
+    branch = tmp_path / "branch"
+    shutil.copytree(tmp_path / "copy", branch)
+    (branch / "r.jsonl").write_text("{not json\n")
+    said = copied("lineage", "diff", DAYS[1], str(branch), "--fail-on", "broken", "--json")
+    assert said.code == 0
+    assert json.loads(said.out)["resources"] == {"added": [], "removed": [], "changed": []}
+    assert "hand was read in part, and what is stored of it stands: r.jsonl:1" in said.err
+
+
+def test_a_folder_that_keeps_what_is_missing_loses_nothing(copied, tmp_path):
+    branch = tmp_path / "branch"
+    shutil.copytree(tmp_path / "copy", branch)
+    text = (branch / "headwater.yaml").read_text()
+    (branch / "headwater.yaml").write_text(text.replace("  hand:\n", "  hand:\n    remove_missing: false\n"))
+    (branch / "r.jsonl").write_text("")
+    said = copied("lineage", "diff", DAYS[1], str(branch), "--json")
+    assert json.loads(said.out)["resources"]["removed"] == []
+    (branch / "headwater.yaml").write_text(text)
+    said = copied("lineage", "diff", DAYS[1], str(branch), "--json")
+    assert BOARD in {one["id"] for one in json.loads(said.out)["resources"]["removed"]}
 
 
 def test_an_impact_counts_by_kind_and_owner(project):

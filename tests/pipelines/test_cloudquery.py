@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -14,7 +15,7 @@ from pipelines.sync import run_sync
 from tests.connectors.hosts.plugins.hosting import PLUGINS
 from tests.plugin_python import plugin_python
 
-DAY = "2026-11-20"
+DAY = datetime.now(UTC).date().isoformat()  # a snapshot of now is taken of today alone
 TOKEN = "canary-5512-of-the-shop"
 
 

@@ -290,6 +290,14 @@ def test_a_wrong_section_is_a_fault_with_its_line(project_with, lines, fault):
     assert said.startswith("headwater.yaml:")
 
 
+def test_an_address_that_is_none_is_said_and_the_run_goes_on(project_with, monkeypatch, caplog):
+    monkeypatch.setenv("OL_URL", f"http://user:{SECRET}@[receiver:5000")
+    report = sync(project_with("url: ${OL_URL}"))
+    assert report.ok
+    assert "the receiver's address is none" in caplog.text
+    assert SECRET not in caplog.text
+
+
 # -- when nobody answers
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from datetime import UTC, datetime
 
 import pytest
 
@@ -14,7 +15,7 @@ from pipelines.extract import FAILED, SUCCESS, WARNING
 from pipelines.project import read_project
 from pipelines.sync import run_sync
 
-DAY = "2026-11-20"
+DAY = datetime.now(UTC).date().isoformat()  # a snapshot of now is taken of today alone
 SOURCE = '''
 import sqlite3
 import pyarrow as pa

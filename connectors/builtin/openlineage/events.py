@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from connectors.builtin.openlineage.facets import DatasetId, dataset_id, facets_of, mapping, objects, text
+from connectors.model.logins import without_login
 
 Facets = Mapping[str, Mapping[str, Any]]
 
@@ -69,7 +70,7 @@ def read_event(value: Any) -> Event:
         (text(value.get("eventType")) or "OTHER").upper(),
         run_id,
         facets_of(run),
-        JobId(namespace, name),
+        JobId(without_login(namespace), name),
         facets_of(job),
         _datasets("inputs", value.get("inputs")),
         _datasets("outputs", value.get("outputs")),

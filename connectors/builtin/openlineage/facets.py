@@ -5,15 +5,14 @@ A facet may be missing, null, or of another shape than expected: then it says no
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
+from connectors.model.logins import without_login, without_logins
 from connectors.model.platform_names import FILES, dataset_parts, in_one_spelling, scheme_of
 from connectors.model.reference import Clause
 
-_LOGIN = re.compile(r"//[^/@]*:[^/@]*@")
 _CLAUSES: dict[str, Clause] = {
     "FILTER": "where",
     "JOIN": "join",
@@ -98,12 +97,9 @@ def _known_as(namespace: str, name: str) -> DatasetId:
     """
     parts = dataset_parts(namespace, name)
     is_path = scheme_of(namespace) in FILES and parts.schema is None
-    return DatasetId(in_one_spelling(without_login(namespace)), parts.table if is_path else name)
-
-
-def without_login(address: str) -> str:
-    """A URL without user and password. What stands before an @ alone may be a container's name."""
-    return _LOGIN.sub("//", address, count=1)
+    return DatasetId(
+        in_one_spelling(without_login(namespace)), without_logins(parts.table if is_path else name)
+    )
 
 
 def fields_of(schema: Mapping[str, Any]) -> tuple[Field, ...]:

@@ -24,11 +24,11 @@ from connectors.builtin.openlineage.facets import (
     symlinks_of,
     tags_of,
     text,
-    without_login,
 )
 from connectors.model import Window
 from connectors.model.dataset import shown
 from connectors.model.external_run import RunStatus
+from connectors.model.logins import without_login, without_logins
 
 T = TypeVar("T")
 
@@ -136,7 +136,7 @@ class History:
         if status := _ENDS.get(event.kind):
             run.status.say(status, event.at)
         if message := text(event.run_facets.get("errorMessage", {}).get("message")):
-            run.error.say(shown(message), event.at)
+            run.error.say(shown(without_logins(message)), event.at)
         parent = event.run_facets.get("parent") or event.run_facets.get("parentRun") or {}
         if above := text(mapping(parent.get("run")).get("runId")):
             run.parent.say(above, event.at)
@@ -179,7 +179,10 @@ class History:
             if not facet:
                 continue
             told = {key: value for key, value in facet.items() if not key.startswith("_")}
-            words = orjson.dumps([name, *facts.id, told], option=orjson.OPT_SORT_KEYS)
+            try:
+                words = orjson.dumps([name, *facts.id, told], option=orjson.OPT_SORT_KEYS)
+            except orjson.JSONEncodeError:  # nested deeper than any that means something
+                continue
             key = hashlib.blake2b(words, digest_size=16).digest()
             number = self._known_flows.setdefault(key, len(self.flows))
             if number == len(self.flows):

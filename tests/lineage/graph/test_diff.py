@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from lineage import diff
 from lineage.graph.impact import impact_of
 from tests.lineage.world import DAY, Connection, ExternalTable, World
@@ -78,6 +80,45 @@ def test_what_no_longer_asks_is_not_broken(world):
     found = diff(first, world.graph())
     assert found.broken == []
     assert [(e["from"], e["to"]) for e in found.edges_added] == [("wh/shop.sales.orders.total", "bi/revenue")]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("select a from orders join nowhere on true", "select a, b from orders join nowhere on true"),
+        ("select a from orders, nowhere", "select a from orders, nowhere -- as agreed"),
+        ("select a from orders", "select a from orders union all select b from nowhere"),
+    ],
+)
+def test_what_was_never_found_is_not_lost(world, before, after):
+    for day, sql in ((BEFORE, before), (DAY, after)):
+        warehouse(world, day, "a", "b")
+        bi(world, day, sql)
+        world.graph(day)
+    found = diff(world.store.graph(BEFORE), world.store.graph(DAY))
+    assert found.unresolved_added
+    assert found.broken == []
+
+
+def test_what_is_new_is_not_broken(world):
+    first, _ = two(world, ("a", "amount"), ("a", "amount"))
+    tool = Connection("other")
+    tool.link(ExternalTable(table="nowhere"), tool.chart("new"))
+    world.run(tool, DAY)
+    assert diff(first, world.graph(DAY)).broken == []
+
+
+def test_what_could_now_be_several_is_lost(world):
+    for day in (BEFORE, DAY):
+        owner, tool = Connection("wh"), Connection("bi")
+        for schema in ("s1", "s2") if day == DAY else ("s1",):
+            owner.table(f"d.{schema}.orders")
+        tool.link(ExternalTable(table="ORDERS"), tool.chart("c"))
+        world.run(owner, day)
+        world.run(tool, day)
+        world.graph(day)
+    (broken,) = diff(world.store.graph(BEFORE), world.store.graph(DAY)).broken
+    assert (broken.id, broken.lost) == ("bi/c", ["ORDERS", "wh/d.s1.orders"])
 
 
 def test_what_is_cut_off_under_a_star_is_broken(world):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from connectors import Resource
 from lineage.graph.excerpt import MOST, excerpt_of
 from lineage.graph.shape import cycles, leaves, orphans, roots
-from tests.lineage.world import Connection, ExternalColumn, ExternalTable, World
+from tests.lineage.world import Connection, ExternalColumn, ExternalTable, InternalResource, World
 
 
 def linked(world: World, *links: str, tables: str = "abcdef"):
@@ -33,6 +33,20 @@ def test_roots_feed_and_leaves_are_fed_and_orphans_neither(world):
     assert names(leaves(graph)) == "c"
     assert names(orphans(graph)) == "ef"
     assert cycles(graph) == []
+
+
+def test_a_column_without_a_table_stands_for_itself(world):
+    owner = Connection("w")
+    for key in ("t.c", "t.alone"):
+        owner.writer.resource(
+            Resource(entity_type="column", databuilder_id=key, title=key, parent_databuilder_id="t")
+        )
+    owner.link(InternalResource(databuilder_id="t.c"), owner.chart("x"))
+    world.run(owner)
+    graph = world.graph()
+    assert (roots(graph), leaves(graph), orphans(graph)) == (["w/t.c"], ["w/x"], [])
+    assert graph.upstream("w/x").distances == {"w/x": 0, "w/t.c": 1}
+    assert graph.downstream("w/t.c").distances == {"w/t.c": 0, "w/x": 1}
 
 
 def test_a_link_of_columns_is_one_of_their_tables(world):
