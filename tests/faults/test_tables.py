@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
@@ -25,7 +26,7 @@ from tests.faults.test_kill import start_sync
 
 LONG = bool(os.environ.get("HEADWATER_LONG"))
 KILLS = 50 if LONG else 5
-DAY = "2026-11-20"
+DAY = datetime.now(UTC).date().isoformat()  # a snapshot of now is taken of today alone
 ID = [Column("id", pa.int64(), primary_key=True)]
 
 
