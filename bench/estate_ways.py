@@ -81,7 +81,6 @@ def build(folder: Path) -> dict[str, float]:
     seconds: dict[str, float] = {}
     for module in (building, patching):
         module.link_resources = _timed(module.link_resources, "linking", seconds)  # type: ignore[attr-defined]
-        module.build_nodes = _timed(module.build_nodes, "nodes", seconds)  # type: ignore[attr-defined]
     project = read_project(folder)
     store = open_store(project.storage)
     newest = max(header.partition for header in store.snapshots.headers())

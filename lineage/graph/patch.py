@@ -107,8 +107,9 @@ def patch_graph(
     """)
     link_resources(db)
     tell_unresolved(db)
-    _merge_with_before(db, store, before, moved=moved)
-    return Patch(before, Rows(db, _queries(db, before)), _counts(db, before, moved=moved))
+    _merge_with_before(db)
+    came = _count_new_nodes(db, store, before) if moved else 0
+    return Patch(before, Rows(db, _queries(db, before)), _counts(db, before, came))
 
 
 def _before(store: Store, header: GraphHeader, least: int) -> GraphHeader | None:
@@ -179,6 +180,9 @@ def _find_moved(db: duckdb.DuckDBPyConnection) -> bool:
     """
     db.execute(f"CREATE TABLE other AS {_identities('then')} EXCEPT {_identities('now')}")
     db.execute(f"INSERT INTO other {_identities('now')} EXCEPT {_identities('then')}")
+    if not _count(db, "other"):
+        db.execute("CREATE TABLE moved (id VARCHAR, connection VARCHAR, key VARCHAR, title VARCHAR)")
+        return False
     db.execute("""
         CREATE TABLE moved AS
         WITH RECURSIVE inside AS (
@@ -218,11 +222,16 @@ def _identities(when: str) -> str:
 
 
 def _read_before(db: duckdb.DuckDBPyConnection) -> None:
-    """Makes `said` (from_id, to_id, declaration, query), edges' reasons, and `told_before`, what did not resolve."""
+    """Makes `edge_before`, the edges as they were; `said` (edge, declaration, query), their reasons, `edge` being the
+    place of a row there; and `told_before`, what did not resolve.
+    """
+    db.execute("""
+        CREATE TABLE edge_before AS
+        SELECT from_id, to_id, level, edge_kind, clauses, expression, provenance FROM before_row WHERE kind = 'edge'
+    """)
     db.execute("""
         CREATE TABLE said AS
-        SELECT from_id, to_id, p.declaration, p.query FROM (
-            SELECT from_id, to_id, unnest(provenance) AS p FROM before_row WHERE kind = 'edge')
+        SELECT edge, p.declaration, p.query FROM (SELECT rowid AS edge, unnest(provenance) AS p FROM edge_before)
     """)
     db.execute("""
         CREATE TABLE told_before AS
@@ -234,37 +243,14 @@ def _read_before(db: duckdb.DuckDBPyConnection) -> None:
 
 
 def _find_touched(db: duckdb.DuckDBPyConnection, *, moved: bool) -> None:
-    """Makes `touched_key` (kind, key) of the declarations and statements that are resolved again, and of their SQL;
-    `touched` (declaration), and `touched_edge` (from_id, to_id), the edges that they had.
+    """Makes `touched` (declaration) and `touched_key` (kind, key) of the declarations and statements that are resolved
+    again, and of their SQL; and `touched_edge` (edge, from_id, to_id), the edges that they had.
     """
     db.execute(
         "CREATE TABLE touched AS SELECT DISTINCT key AS declaration FROM changed WHERE kind = 'declaration'"
     )
     if moved:
-        db.execute("""
-            CREATE TABLE by_hand AS  -- what moved, as people may have named it
-            SELECT id FROM moved UNION SELECT n.old || '/' || m.key FROM moved m JOIN renamed n USING (connection)
-        """)
-        # Among names that begin alike some may now be guessed, and others not.
-        db.execute(f"""
-            INSERT INTO touched
-            SELECT declaration FROM told_before WHERE declaration IS NOT NULL AND left(title, 2) IN (
-                SELECT m.head FROM (
-                    SELECT left(title, 2) AS head, count(*) AS n FROM moved WHERE title IS NOT NULL GROUP BY head) m
-                LEFT JOIN (SELECT left(lower(title), 2) AS head, count(*) AS n FROM owner GROUP BY head) o USING (head)
-                WHERE coalesce(o.n, 0) <= {MAX_ALIKE} + m.n)
-            UNION
-            SELECT key FROM fact
-            WHERE kind = 'declaration' AND (
-                lower(from_ref."table") IN (SELECT title FROM moved)
-                OR lower(to_ref."table") IN (SELECT title FROM moved)
-                OR (connection, from_ref.key) IN (SELECT (connection, key) FROM moved)
-                OR (connection, to_ref.key) IN (SELECT (connection, key) FROM moved)
-                OR from_ref.key IN (FROM by_hand) OR to_ref.key IN (FROM by_hand))
-            UNION
-            SELECT declaration FROM said
-            WHERE from_id IN (SELECT id FROM moved) OR to_id IN (SELECT id FROM moved)
-        """)
+        _touch_moved(db)
     # What SQL does not find is told once for its text.
     db.execute("""
         CREATE TABLE of_query AS
@@ -274,20 +260,50 @@ def _find_touched(db: duckdb.DuckDBPyConnection, *, moved: bool) -> None:
     known = -1
     while known != (known := _count(db, "touched")):
         db.execute("""
-            CREATE OR REPLACE TABLE touched_edge AS
-            SELECT DISTINCT from_id, to_id FROM said SEMI JOIN touched USING (declaration)
-        """)
-        db.execute("""
             CREATE OR REPLACE TABLE touched AS
             SELECT declaration FROM touched
-            UNION SELECT declaration FROM said SEMI JOIN touched_edge USING (from_id, to_id)
+            UNION SELECT declaration FROM said WHERE edge IN (
+                SELECT edge FROM said SEMI JOIN touched USING (declaration))
             UNION SELECT declaration FROM of_query WHERE query IN (
                 SELECT query FROM of_query SEMI JOIN touched USING (declaration))
         """)
     db.execute("""
+        CREATE TABLE touched_edge AS
+        SELECT rowid AS edge, from_id, to_id FROM edge_before
+        WHERE rowid IN (SELECT edge FROM said SEMI JOIN touched USING (declaration))
+    """)
+    db.execute("""
         CREATE TABLE touched_key AS
         SELECT unnest(['declaration', 'statement']) AS kind, declaration AS key FROM touched
         UNION SELECT 'query', query FROM of_query SEMI JOIN touched USING (declaration)
+    """)
+
+
+def _touch_moved(db: duckdb.DuckDBPyConnection) -> None:
+    db.execute("""
+        CREATE TABLE by_hand AS  -- what moved, as people may have named it
+        SELECT id FROM moved UNION SELECT n.old || '/' || m.key FROM moved m JOIN renamed n USING (connection)
+    """)
+    # Among names that begin alike some may now be guessed, and others not.
+    db.execute(f"""
+        INSERT INTO touched
+        SELECT declaration FROM told_before WHERE declaration IS NOT NULL AND left(title, 2) IN (
+            SELECT m.head FROM (
+                SELECT left(title, 2) AS head, count(*) AS n FROM moved WHERE title IS NOT NULL GROUP BY head) m
+            LEFT JOIN (SELECT left(lower(title), 2) AS head, count(*) AS n FROM owner GROUP BY head) o USING (head)
+            WHERE coalesce(o.n, 0) <= {MAX_ALIKE} + m.n)
+        UNION
+        SELECT key FROM fact
+        WHERE kind = 'declaration' AND (
+            lower(from_ref."table") IN (SELECT title FROM moved)
+            OR lower(to_ref."table") IN (SELECT title FROM moved)
+            OR (connection, from_ref.key) IN (SELECT (connection, key) FROM moved)
+            OR (connection, to_ref.key) IN (SELECT (connection, key) FROM moved)
+            OR from_ref.key IN (FROM by_hand) OR to_ref.key IN (FROM by_hand))
+        UNION
+        SELECT declaration FROM said WHERE edge IN (
+            SELECT rowid FROM edge_before
+            WHERE from_id IN (SELECT id FROM moved) OR to_id IN (SELECT id FROM moved))
     """)
 
 
@@ -308,7 +324,8 @@ def _add_resources(db: duckdb.DuckDBPyConnection, *, moved: bool, every: bool) -
 
 def _find_wanted(db: duckdb.DuckDBPyConnection, *, moved: bool) -> None:
     """Makes `wanted` (connection, key): what touched declarations name, what changed, what lacks its parent, all that
-    holds these, and of the tables among them, of what is called alike and of what these describe, the columns.
+    holds these or a table, and of the tables among them, of what is called alike and of what these describe, the
+    columns.
     """
     db.execute("""
         CREATE TABLE named AS
@@ -326,7 +343,7 @@ def _find_wanted(db: duckdb.DuckDBPyConnection, *, moved: bool) -> None:
             SELECT split_part(ref.key, '/', 1) AS connection, substr(ref.key, strpos(ref.key, '/') + 1) AS key
             FROM named WHERE connection = '{BY_HAND}') k LEFT JOIN renamed n ON n.old = k.connection
     """)
-    _want_holders(db, "FROM wanted")
+    _want_holders(db, "FROM wanted", "every_resource")
     db.execute("""
         CREATE TABLE together AS  -- tables, and which of them stand for one
         SELECT r.num, r.connection, r.key, lower(r.title) AS title, coalesce(a.node, r.num) AS node, a.node IS NOT NULL
@@ -343,21 +360,26 @@ def _find_wanted(db: duckdb.DuckDBPyConnection, *, moved: bool) -> None:
         ) p ON p.connection = c.connection AND p.key = c.parent_key
         WHERE c.entity_type = 'column'
     """)
-    _want_holders(db, "FROM wanted UNION SELECT connection, key FROM resource")
+    _want_holders(db, "SELECT connection, key FROM resource", "resource")
 
 
-def _want_holders(db: duckdb.DuckDBPyConnection, of: str) -> None:
-    """Adds to `wanted` the parents of resources, and theirs."""
-    db.execute(f"""
-        INSERT INTO wanted
-        WITH RECURSIVE held AS (
-            SELECT connection, parent_key AS key FROM every_resource SEMI JOIN ({of}) USING (connection, key)
-            WHERE parent_key IS NOT NULL
-            UNION
-            SELECT r.connection, r.parent_key FROM held JOIN every_resource r USING (connection, key)
+def _want_holders(db: duckdb.DuckDBPyConnection, of: str, among: str) -> None:
+    """Adds to `wanted` the parents of resources, which are `among` a table's, and their parents."""
+    while True:
+        db.execute(f"""
+            CREATE OR REPLACE TEMP TABLE holder AS
+            SELECT DISTINCT r.connection, r.parent_key AS key
+            FROM {among} r SEMI JOIN ({of}) o ON o.connection = r.connection AND o.key = r.key
+            ANTI JOIN wanted w ON w.connection = r.connection AND w.key = r.parent_key
             WHERE r.parent_key IS NOT NULL
-        ) FROM held
-    """)
+        """)
+        if not _count(db, "holder"):
+            return
+        db.execute("INSERT INTO wanted FROM holder")
+        # Tables are all there, and what holds those is asked for last.
+        of, among = "FROM holder ANTI JOIN resource USING (connection, key)", "every_resource"
+        if not _count(db, f"({of})"):
+            return
 
 
 # What SQL does not find is told once for a text, whatever declares it.
@@ -394,28 +416,16 @@ def _find_nodes(db: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
-def _merge_with_before(
-    db: duckdb.DuckDBPyConnection, store: Store, before: GraphHeader, *, moved: bool
-) -> None:
+def _merge_with_before(db: duckdb.DuckDBPyConnection) -> None:
     """Makes `edge_row`, the edges that differ: those of touched declarations, and with them what other reasons of the
-    same ends (`met_edge`) had given; `met_row` are these as they were and, where resources moved, the nodes.
+    same ends (`met_edge`) had given.
     """
     db.execute(f"CREATE TABLE fresh_edge AS {EDGE}")
     db.execute("""
-        CREATE TABLE fresh_key AS
-        SELECT kind, key FROM fresh_edge
-        SEMI JOIN said USING (from_id, to_id) ANTI JOIN touched_edge USING (from_id, to_id)
+        CREATE TABLE met_edge AS
+        SELECT 'edge' AS kind, from_id || chr(10) || to_id AS key, * FROM edge_before
+        SEMI JOIN fresh_edge USING (from_id, to_id) ANTI JOIN touched_edge USING (from_id, to_id)
     """)
-    if moved:
-        db.execute(
-            "INSERT INTO fresh_key SELECT 'node', id FROM resource_id SEMI JOIN changed_node USING (num)"
-        )
-    store.graphs.scan(db, "met", before, only="fresh_key")
-    db.execute("""
-        CREATE TABLE met_row AS
-        SELECT kind, key, from_id, to_id, level, edge_kind, clauses, expression, provenance FROM met
-    """)
-    db.execute("CREATE VIEW met_edge AS FROM met_row WHERE kind = 'edge'")
     db.execute("""
         CREATE TABLE edge_row AS
         SELECT * FROM fresh_edge ANTI JOIN met_edge USING (from_id, to_id)
@@ -458,7 +468,7 @@ def _queries(db: duckdb.DuckDBPyConnection, before: GraphHeader) -> list[str]:
         db.execute("INSERT INTO query_before SELECT key FROM before_row WHERE kind = 'query'")
     db.execute("""
         CREATE TABLE kept_query AS
-        SELECT query FROM said ANTI JOIN touched_edge USING (from_id, to_id) WHERE query IS NOT NULL
+        SELECT query FROM said ANTI JOIN touched_edge USING (edge) WHERE query IS NOT NULL
         UNION SELECT query FROM told_before ANTI JOIN retold USING (key) WHERE query IS NOT NULL
     """)
     there.append("SELECT * FROM query_row ANTI JOIN query_before USING (key)")
@@ -470,9 +480,15 @@ def _queries(db: duckdb.DuckDBPyConnection, before: GraphHeader) -> list[str]:
     return rows + [f"SELECT '{GONE}' || kind AS kind, key FROM ({part})" for part in gone]
 
 
-def _counts(db: duckdb.DuckDBPyConnection, before: GraphHeader, *, moved: bool) -> dict[str, int]:
-    met = "met_row WHERE kind = 'node'"
-    came = _count(db, "changed_node") - _count(db, met) if moved else 0
+def _count_new_nodes(db: duckdb.DuckDBPyConnection, store: Store, before: GraphHeader) -> int:
+    db.execute(
+        "CREATE TABLE node_id AS SELECT 'node' AS kind, id AS key FROM resource_id SEMI JOIN changed_node USING (num)"
+    )
+    store.graphs.scan(db, "node_before", before, only="node_id")
+    return _count(db, "node_id") - _count(db, "node_before")
+
+
+def _counts(db: duckdb.DuckDBPyConnection, before: GraphHeader, came: int) -> dict[str, int]:
     change = {
         "node": came - _count(db, "gone_node"),
         "edge": _count(db, "edge_row") - _count(db, "met_edge") - _count(db, "touched_edge"),
