@@ -40,7 +40,9 @@ from lineage.store.engine import cursor
 FORMAT_VERSION = 3
 HEADERS, BESIDE = "headers", "beside"
 COMMIT_DEADLINE_S = 120.0
-_BATCH_ROWS = 100_000
+_BATCH_ROWS = 20_000
+# A group of rows is in memory until it is written, and is passed over as a whole by who reads other kinds.
+_WRITING = WriterProperties(compression="ZSTD", max_row_group_size=131_072)
 
 PARTITIONS = [("scope", pa.string()), ("segment", pa.string())]
 HEADER_FIELDS = [
@@ -257,7 +259,7 @@ class ContentTable:
             pa.RecordBatchReader.from_batches(self.schema, chain.from_iterable(batches)),
             mode="overwrite",
             predicate=f"scope = {_text(scope)} AND {where}",
-            writer_properties=WriterProperties(compression="ZSTD"),
+            writer_properties=_WRITING,
             commit_properties=CommitProperties(max_commit_retries=15),
         )
 
