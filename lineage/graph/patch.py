@@ -1,9 +1,7 @@
 """A graph made of an earlier one: only what a change touches is read and resolved again, with the same code.
 
-What is touched: declarations that came or went; where a resource came, went or is called something else, those that
-name it or its table, and those that did not resolve and may have other guesses; and, because an edge's reasons are
-told together, every declaration that shares an edge with one of these. Where SQL may be touched by what moved, or who
-describes whom, or how often something is used, the graph is built anew.
+Where a table or column moved that SQL may name, who describes whom, or how often something is used, the graph is built
+anew.
 """
 
 from __future__ import annotations
@@ -16,20 +14,24 @@ import duckdb
 from lineage.graph.inputs import ConnectionSpec, Source, load, scan_facts
 from lineage.graph.linking import link_resources
 from lineage.graph.nodes import RESOURCES, find_owners, find_parents, join_columns, number_resources
-from lineage.graph.rows import EDGE, NODE, QUERY, UNRESOLVED, tell_unresolved
-from lineage.resolve import MAX_ALIKE
+from lineage.graph.rows import EDGE, NODE, QUERY, UNRESOLVED, count_rows, tell_unresolved
+from lineage.graph.touched import (
+    RESOURCE,
+    add_resources,
+    find_changes,
+    find_moved,
+    find_nodes,
+    find_touched,
+    read_before,
+)
 from lineage.store import Store
 from lineage.store.contents import GONE
 from lineage.store.graphs import GraphHeader
-from lineage.store.snapshot import BY_HAND
 from lineage.store.tables import Rows
 
 _TABLES = "('table', 'view')"
-# Resources under another name are others to references: of tables and columns the title counts, of all their keys.
-# What is read of the facts that are fetched.
-_RESOURCE = "source, connection, kind, key, entity_type, parent_key, title, database, schema, body"
+# What is read of declarations that are no SQL.
 _DECLARATION = "source, connection, kind, key, from_ref, to_ref, body"
-_IDENTITY = "entity_type, parent_key, title, database, schema, same_as, sort_order"
 
 
 class PatchLimits(NamedTuple):
@@ -69,10 +71,13 @@ def patch_graph(
     ):
         return None
     db = load(sources, connections)
-    if not _find_changes(db, before, sources, limits.changed):
+    if not find_changes(db, before, sources, limits.changed):
+        return None
+    reads_sql = any(source.header.counts.get("query") for source in sources)
+    if reads_sql and count_rows(db, "other WHERE entity_type IN ('table', 'view', 'column')"):
         return None
     store.graphs.scan(db, "before_row", before)
-    if _count(db, "(SELECT 1 FROM before_row WHERE usage IS NOT NULL LIMIT 1)"):
+    if count_rows(db, "(SELECT 1 FROM before_row WHERE usage IS NOT NULL LIMIT 1)"):
         return None
     places = [source.snapshots for source in sources]
     scan_facts(db, "fact", places)
@@ -80,26 +85,24 @@ def patch_graph(
     describers = f"same_as IS NOT NULL OR {_named(same_as)}"
     number_resources(db, f"FROM every_resource WHERE entity_type IN {_TABLES} OR {describers}")
     find_owners(db, same_as)
-    moved = _find_moved(db)
-    if moved and any(source.header.counts.get("query") for source in sources):
-        return None
-    _read_before(db)
-    _find_touched(db, moved=moved)
+    moved = find_moved(db)
+    read_before(db)
+    find_touched(db, moved=moved)
     scan_facts(db, "touched_row", places, only="touched_key")
-    has_sql = _count(db, "touched_key WHERE kind = 'query'") > 0
+    has_sql = count_rows(db, "touched_key WHERE kind = 'query'") > 0
     db.execute(f"CREATE TABLE touched_fact AS SELECT {'*' if has_sql else _DECLARATION} FROM touched_row")
-    if _count(db, _SQL_DECLARATION_CHANGED):
+    if count_rows(db, _SQL_DECLARATION_CHANGED):
         return None
-    _add_resources(db, moved=moved, every=has_sql)
+    add_resources(db, moved=moved, every=has_sql)
     find_parents(db)
     join_columns(db)
-    if moved and _count(db, _ALIASES_DIFFER):
+    if moved and count_rows(db, _ALIASES_DIFFER):
         return None
-    _find_nodes(db)
+    find_nodes(db)
     scan_facts(db, "node_row", places, only="node_key")
     db.execute(f"""
         CREATE TABLE node_fact AS
-        FROM now_fact UNION ALL SELECT {_RESOURCE} FROM node_row ANTI JOIN now_fact USING (source, key)
+        FROM now_fact UNION ALL SELECT {RESOURCE} FROM node_row ANTI JOIN now_fact USING (source, key)
     """)
     db.execute("""
         CREATE OR REPLACE TEMP VIEW fact AS
@@ -129,259 +132,6 @@ def _named(same_as: Sequence[tuple[str, str]]) -> str:
     return f"connection || '/' || key IN ({', '.join(ids)})" if ids else "false"
 
 
-def _find_changes(
-    db: duckdb.DuckDBPyConnection, before: GraphHeader, sources: Sequence[Source], most: float
-) -> bool:
-    """Makes `changed` (source, kind, key), `changed_resource` (connection, key), and these as their newest snapshots
-    had them and have them, `then_fact` and `now_fact`. False for too many, for SQL among them, and where an earlier
-    snapshot is no longer stored.
-    """
-    db.execute("CREATE TABLE changed (source INTEGER, kind VARCHAR, key VARCHAR)")
-    db.execute("CREATE TABLE source_then AS FROM source")
-    total = 0
-    for number, (source, then) in enumerate(zip(sources, before.sources, strict=True)):
-        total += sum(source.header.counts.values())
-        if source.header.content == then["content"]:
-            continue
-        table, scope = source.snapshots.table, source.header.connection
-        if not table.differing(db, "differing", scope, (then["content"], source.header.content)):
-            return False
-        db.execute(f"INSERT INTO changed SELECT {number}, kind, key FROM differing")
-        db.execute("UPDATE source_then SET segment = ? WHERE source = ?", [then["content"], number])
-    if _count(db, "changed WHERE kind IN ('query', 'statement')") or _count(db, "changed") > total * most:
-        return False
-    db.execute("""
-        CREATE TABLE changed_resource AS
-        SELECT DISTINCT connection, key FROM changed JOIN source USING (source) WHERE kind = 'resource'
-    """)
-    db.execute("CREATE TABLE changed_key AS SELECT DISTINCT 'resource' AS kind, key FROM changed_resource")
-    db.execute("""
-        CREATE TABLE source_of_both AS
-        FROM source UNION ALL SELECT source + (SELECT count(*) FROM source), * EXCLUDE (source) FROM source_then
-    """)
-    places = [source.snapshots for source in (*sources, *sources)]
-    scan_facts(db, "row_of_both", places, "source_of_both", only="changed_key")
-    db.execute(f"CREATE TABLE of_both AS SELECT {_RESOURCE} FROM row_of_both")
-    for name, first in (("now", 0), ("then", len(sources))):
-        db.execute(f"""
-            CREATE TABLE {name}_fact AS
-            SELECT source - {first} AS source, * EXCLUDE (source)
-            FROM of_both SEMI JOIN changed_resource USING (connection, key)
-            WHERE source BETWEEN {first} AND {first + len(sources) - 1}
-            QUALIFY row_number() OVER (PARTITION BY connection, key ORDER BY source DESC) = 1
-        """)
-    return True
-
-
-def _find_moved(db: duckdb.DuckDBPyConnection) -> bool:
-    """Makes `moved` (id, connection, key, title): resources that came, went or are called something else, and the
-    columns in them, with the lower-case titles, as they were and as they are, of the tables that they are or are of.
-    Whether there are any.
-    """
-    db.execute(f"CREATE TABLE other AS {_identities('then')} EXCEPT {_identities('now')}")
-    db.execute(f"INSERT INTO other {_identities('now')} EXCEPT {_identities('then')}")
-    if not _count(db, "other"):
-        db.execute("CREATE TABLE moved (id VARCHAR, connection VARCHAR, key VARCHAR, title VARCHAR)")
-        return False
-    db.execute("""
-        CREATE TABLE moved AS
-        WITH RECURSIVE inside AS (
-            SELECT connection, key FROM other
-            UNION
-            SELECT r.connection, r.key FROM inside i
-            JOIN every_resource r ON r.connection = i.connection AND r.parent_key = i.key AND r.entity_type = 'column'
-        ), place AS (
-            SELECT connection, key, title, connection AS of_connection, key AS of FROM other
-            UNION ALL SELECT connection, key, title, connection, parent_key FROM other
-        ), called AS (
-            SELECT connection, key, title FROM other
-            UNION ALL
-            SELECT connection, key, NULL FROM inside
-            UNION ALL
-            SELECT p.connection, p.key, r.title
-            FROM place p JOIN every_resource r ON r.connection = p.of_connection AND r.key = p.of
-            UNION ALL
-            SELECT p.connection, p.key, o.title FROM place p
-            JOIN resource r ON r.connection = p.of_connection AND r.key = p.of
-            JOIN alias a USING (num) JOIN resource o ON o.num = a.node
-        )
-        SELECT DISTINCT connection || '/' || key AS id, connection, key, lower(title) AS title FROM called
-    """)
-    return bool(_count(db, "moved"))
-
-
-def _identities(when: str) -> str:
-    """In SQL: who the changed resources are, or were."""
-    return f"""
-        (SELECT connection, key, {_IDENTITY} FROM (
-            SELECT connection, key, lower(entity_type) AS entity_type, parent_key, database, schema,
-                   CASE WHEN lower(entity_type) IN ('table', 'view', 'column') THEN title END AS title,
-                   body->>'$.same_as' AS same_as, body->>'$.sort_order' AS sort_order
-            FROM {when}_fact))
-    """
-
-
-def _read_before(db: duckdb.DuckDBPyConnection) -> None:
-    """Makes `edge_before`, the edges as they were; `said` (edge, declaration, query), their reasons, `edge` being the
-    place of a row there; and `told_before`, what did not resolve.
-    """
-    db.execute("""
-        CREATE TABLE edge_before AS
-        SELECT from_id, to_id, level, edge_kind, clauses, expression, provenance FROM before_row WHERE kind = 'edge'
-    """)
-    db.execute("""
-        CREATE TABLE said AS
-        SELECT edge, p.declaration, p.query FROM (SELECT rowid AS edge, unnest(provenance) AS p FROM edge_before)
-    """)
-    db.execute("""
-        CREATE TABLE told_before AS
-        SELECT key, told[1] AS declaration, told[2] AS query, told[3] AS counterpart, lower(told[4]) AS title FROM (
-            SELECT key, json_extract_string(body,
-                ['$.declaration', '$.query', '$.counterpart', '$.reference.table']) AS told
-            FROM before_row WHERE kind = 'unresolved')
-    """)
-
-
-def _find_touched(db: duckdb.DuckDBPyConnection, *, moved: bool) -> None:
-    """Makes `touched` (declaration) and `touched_key` (kind, key) of the declarations and statements that are resolved
-    again, and of their SQL; and `touched_edge` (edge, from_id, to_id), the edges that they had.
-    """
-    db.execute(
-        "CREATE TABLE touched AS SELECT DISTINCT key AS declaration FROM changed WHERE kind = 'declaration'"
-    )
-    if moved:
-        _touch_moved(db)
-    # What SQL does not find is told once for its text.
-    db.execute("""
-        CREATE TABLE of_query AS
-        SELECT query, declaration FROM said WHERE query IS NOT NULL
-        UNION SELECT query, declaration FROM told_before WHERE query IS NOT NULL
-    """)
-    known = -1
-    while known != (known := _count(db, "touched")):
-        db.execute("""
-            CREATE OR REPLACE TABLE touched AS
-            SELECT declaration FROM touched
-            UNION SELECT declaration FROM said WHERE edge IN (
-                SELECT edge FROM said SEMI JOIN touched USING (declaration))
-            UNION SELECT declaration FROM of_query WHERE query IN (
-                SELECT query FROM of_query SEMI JOIN touched USING (declaration))
-        """)
-    db.execute("""
-        CREATE TABLE touched_edge AS
-        SELECT rowid AS edge, from_id, to_id FROM edge_before
-        WHERE rowid IN (SELECT edge FROM said SEMI JOIN touched USING (declaration))
-    """)
-    db.execute("""
-        CREATE TABLE touched_key AS
-        SELECT unnest(['declaration', 'statement']) AS kind, declaration AS key FROM touched
-        UNION SELECT 'query', query FROM of_query SEMI JOIN touched USING (declaration)
-    """)
-
-
-def _touch_moved(db: duckdb.DuckDBPyConnection) -> None:
-    db.execute("""
-        CREATE TABLE by_hand AS  -- what moved, as people may have named it
-        SELECT id FROM moved UNION SELECT n.old || '/' || m.key FROM moved m JOIN renamed n USING (connection)
-    """)
-    # Among names that begin alike some may now be guessed, and others not.
-    db.execute(f"""
-        INSERT INTO touched
-        SELECT declaration FROM told_before WHERE declaration IS NOT NULL AND left(title, 2) IN (
-            SELECT m.head FROM (
-                SELECT left(title, 2) AS head, count(*) AS n FROM moved WHERE title IS NOT NULL GROUP BY head) m
-            LEFT JOIN (SELECT left(lower(title), 2) AS head, count(*) AS n FROM owner GROUP BY head) o USING (head)
-            WHERE coalesce(o.n, 0) <= {MAX_ALIKE} + m.n)
-        UNION
-        SELECT key FROM fact
-        WHERE kind = 'declaration' AND (
-            lower(from_ref."table") IN (SELECT title FROM moved)
-            OR lower(to_ref."table") IN (SELECT title FROM moved)
-            OR (connection, from_ref.key) IN (SELECT (connection, key) FROM moved)
-            OR (connection, to_ref.key) IN (SELECT (connection, key) FROM moved)
-            OR from_ref.key IN (FROM by_hand) OR to_ref.key IN (FROM by_hand))
-        UNION
-        SELECT declaration FROM said WHERE edge IN (
-            SELECT rowid FROM edge_before
-            WHERE from_id IN (SELECT id FROM moved) OR to_id IN (SELECT id FROM moved))
-    """)
-
-
-def _add_resources(db: duckdb.DuckDBPyConnection, *, moved: bool, every: bool) -> None:
-    """Adds to `resource` what else takes part; `every` one where SQL is touched, which may name any column."""
-    if every:
-        wanted = "SELECT connection, key FROM every_resource"
-    else:
-        _find_wanted(db, moved=moved)
-        wanted = "FROM wanted"
-    db.execute(f"""
-        INSERT INTO resource BY NAME
-        SELECT (SELECT count(*) FROM resource) + row_number() OVER (ORDER BY connection, key) - 1 AS num, *,
-               entity_type = 'column' AS is_column, false AS inferred
-        FROM every_resource SEMI JOIN ({wanted}) USING (connection, key) ANTI JOIN resource USING (connection, key)
-    """)
-
-
-def _find_wanted(db: duckdb.DuckDBPyConnection, *, moved: bool) -> None:
-    """Makes `wanted` (connection, key): what touched declarations name, what changed, what lacks its parent, all that
-    holds these or a table, and of the tables among them, of what is called alike and of what these describe, the
-    columns.
-    """
-    db.execute("""
-        CREATE TABLE named AS
-        SELECT connection, unnest([from_ref, to_ref]) AS ref FROM touched_fact WHERE kind = 'declaration'
-    """)
-    db.execute(f"""
-        CREATE TABLE wanted AS
-        FROM changed_resource
-        UNION SELECT r.connection, r.key FROM every_resource r
-            SEMI JOIN moved m ON m.connection = r.connection AND m.key = r.parent_key
-        UNION SELECT split_part(counterpart, '/', 1), substr(counterpart, strpos(counterpart, '/') + 1)
-            FROM told_before WHERE declaration IS NULL
-        UNION SELECT connection, ref.key FROM named WHERE ref.key IS NOT NULL AND connection <> '{BY_HAND}'
-        UNION SELECT coalesce(n.connection, k.connection), k.key FROM (
-            SELECT split_part(ref.key, '/', 1) AS connection, substr(ref.key, strpos(ref.key, '/') + 1) AS key
-            FROM named WHERE connection = '{BY_HAND}') k LEFT JOIN renamed n ON n.old = k.connection
-    """)
-    _want_holders(db, "FROM wanted", "every_resource")
-    db.execute("""
-        CREATE TABLE together AS  -- tables, and which of them stand for one
-        SELECT r.num, r.connection, r.key, lower(r.title) AS title, coalesce(a.node, r.num) AS node, a.node IS NOT NULL
-            OR r.num IN (SELECT node FROM alias) AS described
-        FROM resource r LEFT JOIN alias a USING (num)
-    """)
-    db.execute(f"""
-        INSERT INTO wanted
-        SELECT c.connection, c.key FROM every_resource c SEMI JOIN (
-            SELECT t.connection, t.key FROM together t WHERE t.node IN (
-                SELECT node FROM together WHERE title IN (SELECT lower(ref."table") FROM named)
-                UNION ALL SELECT node FROM together SEMI JOIN wanted USING (connection, key)
-                {"UNION ALL SELECT node FROM together WHERE described" if moved else ""})
-        ) p ON p.connection = c.connection AND p.key = c.parent_key
-        WHERE c.entity_type = 'column'
-    """)
-    _want_holders(db, "SELECT connection, key FROM resource", "resource")
-
-
-def _want_holders(db: duckdb.DuckDBPyConnection, of: str, among: str) -> None:
-    """Adds to `wanted` the parents of resources, which are `among` a table's, and their parents."""
-    while True:
-        db.execute(f"""
-            CREATE OR REPLACE TEMP TABLE holder AS
-            SELECT DISTINCT r.connection, r.parent_key AS key
-            FROM {among} r SEMI JOIN ({of}) o ON o.connection = r.connection AND o.key = r.key
-            ANTI JOIN wanted w ON w.connection = r.connection AND w.key = r.parent_key
-            WHERE r.parent_key IS NOT NULL
-        """)
-        if not _count(db, "holder"):
-            return
-        db.execute("INSERT INTO wanted FROM holder")
-        # Tables are all there, and what holds those is asked for last.
-        of, among = "FROM holder ANTI JOIN resource USING (connection, key)", "every_resource"
-        if not _count(db, f"({of})"):
-            return
-
-
 # What SQL does not find is told once for a text, whatever declares it.
 _SQL_DECLARATION_CHANGED = """(
     SELECT declaration FROM told_before WHERE query IS NOT NULL
@@ -394,26 +144,6 @@ _ALIASES_DIFFER = """(
         SELECT unnest(aliases) AS id, key AS node FROM before_row WHERE kind = 'node' AND len(aliases) > 0
     ) then_ ON now.id = then_.id AND now.node = then_.node
     WHERE now.id IS NULL OR then_.id IS NULL)"""
-
-
-def _find_nodes(db: duckdb.DuckDBPyConnection) -> None:
-    """Makes `changed_node` (num), nodes of which the rows may differ, and `node_key` (kind, key) of what else tells
-    them.
-    """
-    db.execute("""
-        CREATE TABLE changed_node AS
-        WITH same AS (
-            SELECT r.num FROM resource r SEMI JOIN changed_resource USING (connection, key)
-            UNION SELECT r.num FROM resource r JOIN moved m ON m.connection = r.connection AND m.key = r.parent_key
-        )
-        SELECT coalesce(a.node, s.num) AS num FROM same s LEFT JOIN alias a USING (num) GROUP BY ALL
-    """)
-    db.execute("""
-        CREATE TABLE node_key AS
-        SELECT DISTINCT 'resource' AS kind, key FROM resource
-        ANTI JOIN now_fact USING (source, key)
-        WHERE num IN (FROM changed_node UNION ALL SELECT a.num FROM alias a JOIN changed_node c ON c.num = a.node)
-    """)
 
 
 def _merge_with_before(db: duckdb.DuckDBPyConnection) -> None:
@@ -485,20 +215,16 @@ def _count_new_nodes(db: duckdb.DuckDBPyConnection, store: Store, before: GraphH
         "CREATE TABLE node_id AS SELECT 'node' AS kind, id AS key FROM resource_id SEMI JOIN changed_node USING (num)"
     )
     store.graphs.scan(db, "node_before", before, only="node_id")
-    return _count(db, "node_id") - _count(db, "node_before")
+    return count_rows(db, "node_id") - count_rows(db, "node_before")
 
 
 def _counts(db: duckdb.DuckDBPyConnection, before: GraphHeader, came: int) -> dict[str, int]:
     change = {
-        "node": came - _count(db, "gone_node"),
-        "edge": _count(db, "edge_row") - _count(db, "met_edge") - _count(db, "touched_edge"),
-        "unresolved": _count(db, "unresolved") - _count(db, "retold"),
-        "query": _count(db, "(SELECT key FROM query_row UNION SELECT query FROM kept_query)")
-        - _count(db, "query_before"),
+        "node": came - count_rows(db, "gone_node"),
+        "edge": count_rows(db, "edge_row") - count_rows(db, "met_edge") - count_rows(db, "touched_edge"),
+        "unresolved": count_rows(db, "unresolved") - count_rows(db, "retold"),
+        "query": count_rows(db, "(SELECT key FROM query_row UNION SELECT query FROM kept_query)")
+        - count_rows(db, "query_before"),
     }
     counts = {kind: before.counts.get(kind, 0) + more for kind, more in change.items()}
     return {kind: count for kind, count in counts.items() if count}
-
-
-def _count(db: duckdb.DuckDBPyConnection, relation: str) -> int:
-    return int(db.execute(f"SELECT count(*) FROM {relation}").fetchall()[0][0])

@@ -50,13 +50,13 @@ def graph_rows(db: duckdb.DuckDBPyConnection) -> tuple[dict[str, int], Rows]:
     """How many there are of each kind, and the rows, those of tables that were inferred last of their kind."""
     tell_unresolved(db)
     counts = {
-        "node": _count(db, "(SELECT num FROM resource ANTI JOIN alias USING (num))"),
-        "edge": _count(db, "pair"),
-        "query": _count(db, f"({QUERY})"),
-        "unresolved": _count(db, "unresolved"),
+        "node": count_rows(db, "(SELECT num FROM resource ANTI JOIN alias USING (num))"),
+        "edge": count_rows(db, "pair"),
+        "query": count_rows(db, f"({QUERY})"),
+        "unresolved": count_rows(db, "unresolved"),
     }
     # Numbers are in the order of ids, and quicker to sort by; what is sorted at once is bounded, and so is its memory.
-    slices = range(0, _count(db, "resource"), _SLICE)
+    slices = range(0, count_rows(db, "resource"), _SLICE)
     ordered = [
         *(
             f"{EDGE} WHERE e.from_num BETWEEN {at} AND {at + _SLICE - 1} ORDER BY e.from_num, e.to_num"
@@ -70,7 +70,8 @@ def graph_rows(db: duckdb.DuckDBPyConnection) -> tuple[dict[str, int], Rows]:
     return {kind: count for kind, count in counts.items() if count}, Rows(db, queries)
 
 
-def _count(db: duckdb.DuckDBPyConnection, relation: str) -> int:
+def count_rows(db: duckdb.DuckDBPyConnection, relation: str) -> int:
+    """How many rows a relation has, a condition behind it included."""
     return int(db.execute(f"SELECT count(*) FROM {relation}").fetchall()[0][0])
 
 
