@@ -13,7 +13,7 @@ from lineage.store.graphs import GRAPH_FIELDS, GraphHeader, Graphs
 from lineage.store.maintenance import MaintenanceReport, maintain
 from lineage.store.records import Records
 from lineage.store.records_writer import RecordsWriter
-from lineage.store.rows import SNAPSHOT_FIELDS
+from lineage.store.rows import NO_ROWS, SNAPSHOT_FIELDS
 from lineage.store.snapshot import SnapshotHeader, Snapshots
 from lineage.store.tables import ContentTable
 from lineage.store.writer import SnapshotWriter
@@ -29,7 +29,7 @@ class Store:
 
     def __init__(self, uri: str, options: Mapping[str, str] | None = None) -> None:
         self.uri = uri
-        self.snapshots = Snapshots(ContentTable(f"{uri}/snapshots", SNAPSHOT_FIELDS, options))
+        self.snapshots = Snapshots(ContentTable(f"{uri}/snapshots", SNAPSHOT_FIELDS, options, NO_ROWS))
         self.records = Records(uri, options)
         self.graphs = Graphs(ContentTable(f"{uri}/graphs", GRAPH_FIELDS, options))
 

@@ -69,11 +69,13 @@ def _where(pieces: Sequence[Piece], contents: Collection[tuple[str, str]]) -> di
             lost.add((piece.scope, piece.content))
         else:
             found.setdefault((piece.scope, piece.content), piece)
-    if without := sorted(lost - found.keys()):
-        raise StoreError(
-            f"of {without[0][0]} only changes are stored, and not what they lie over",
-            hint="run `headwater sync` again",
+    if without := sorted(set(contents) - found.keys()):
+        what = (
+            "only changes are stored, and not what they lie over"
+            if without[0] in lost
+            else "no rows are stored"
         )
+        raise StoreError(f"of {without[0][0]} {what}", hint="run `headwater sync` again")
     return found
 
 
@@ -101,7 +103,7 @@ def scan(
     """Makes the view `name` of contents, each (scope, hash): their rows, `segment` being the content's hash.
 
     `pieces` are all files of the table; those of other contents are not read. `only` is a table (kind, key) of the rows
-    that are wanted. Raises StoreError for a content of which only the changes are there.
+    that are wanted. Raises StoreError for a content that is not stored, or of which only the changes are there.
     """
     read = []  # scope, content, segment that it is read from, whether those are changes
     for (scope, content), piece in _where(pieces, contents).items():

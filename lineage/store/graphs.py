@@ -91,11 +91,11 @@ class Graphs:
         self, engine: duckdb.DuckDBPyConnection, name: str, header: GraphHeader, only: str | None = None
     ) -> None:
         """Makes the view `name` of the graph's rows, in no order; with `only` of those in that table (kind, key)."""
-        self.table.scan(engine, name, [(SCOPE, header.content)], only)
+        self.table.scan(engine, name, _contents(header), only)
 
     def rows(self, header: GraphHeader) -> pa.Table:
         """The graph's rows, in the order of kind and key."""
-        return self.table.rows([(SCOPE, header.content)]).select(GRAPH_ROWS.names)
+        return self.table.rows(_contents(header)).select(GRAPH_ROWS.names)
 
     def same(self, content: str) -> GraphHeader | None:
         """A stored graph of this content."""
@@ -110,3 +110,7 @@ class Graphs:
         changed = (patch[0].content, patch[1]) if patch else None
         change = Change(SCOPE, header.to_json(), header.content, rows, patch=changed)
         self.table.replace(SCOPE, header.partition, lambda _: change)
+
+
+def _contents(header: GraphHeader) -> list[tuple[str, str]]:
+    return [(SCOPE, header.content)] if header.counts else []

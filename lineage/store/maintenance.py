@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -102,18 +103,30 @@ def _expire(
 
 def _drop_contents(table: ContentTable, retention_hours: int, report: MaintenanceReport) -> None:
     """Contents that no header names, and that were written long enough ago to belong to no commit under way."""
-    contents = {(h["scope"], h["content"]) for h in table.headers()}
-    written = _written(table.delta(), "scope", "segment")
-    named = read_segments({(scope, segment) for scope, segment in written}, contents)
-    for (scope, segment), at in sorted(written.items()):
-        if (
-            segment not in (HEADERS, BESIDE)
-            and (scope, segment) not in named
-            and at <= _before_ms(retention_hours)
-        ):
-            where = f"scope = '{_quoted(scope)}' AND segment = '{_quoted(segment)}'"
-            _delete(table, where)
-            report.contents_removed += 1
+    for content, at in sorted(_unnamed(table).items()):
+        if at <= _before_ms(retention_hours):
+            report.contents_removed += table.commit(partial(_delete_unnamed, table, content))
+
+
+def _delete_unnamed(table: ContentTable, content: tuple[str, str]) -> bool:
+    """Deletes a content, if it is still unnamed: a run may have stored changes over it meanwhile."""
+    if content not in _unnamed(table):
+        return False
+    scope, segment = map(_quoted, content)
+    table.delta().delete(f"scope = '{scope}' AND segment = '{segment}'")
+    return True
+
+
+def _unnamed(table: ContentTable) -> dict[tuple[str, str], int]:
+    """The contents, each (scope, segment), from which nothing is read that a header names; and when they were written,
+    in milliseconds.
+    """
+    written = {(place[0], place[1]): at for place, at in _written(table.delta(), "scope", "segment").items()}
+    contents = {(header["scope"], header["content"]) for header in table.headers()}
+    read = read_segments(written.keys(), contents)
+    return {
+        place: at for place, at in written.items() if place not in read and place[1] not in (HEADERS, BESIDE)
+    }
 
 
 def _delete(table: ContentTable, where: str) -> None:

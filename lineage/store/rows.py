@@ -58,6 +58,9 @@ def content_hash(rows: pa.Table) -> str:
     return state.hexdigest()
 
 
+NO_ROWS = content_hash(ROWS.empty_table())
+
+
 def logged_key(key: str, dialect: str | None, kept: str = "full") -> str:
     """The key of a folded log's entry, stored in this way."""
     return _LOGGED + digest_of(f"{kept}\0{dialect or ''}\0{key}".encode())

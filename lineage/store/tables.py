@@ -90,13 +90,18 @@ class Change:
 
 class ContentTable:
     """A Delta table at `uri`. `fields` are the columns of content rows; `kind` and `key` are among every
-    row's.
+    row's. `empty` is the hash of a content without rows, where that has one of its own.
     """
 
     def __init__(
-        self, uri: str, fields: Iterable[tuple[str, pa.DataType]], options: Mapping[str, str] | None
+        self,
+        uri: str,
+        fields: Iterable[tuple[str, pa.DataType]],
+        options: Mapping[str, str] | None,
+        empty: str | None = None,
     ) -> None:
         self.uri = uri
+        self._empty = empty
         self.schema = pa.schema([*PARTITIONS, *HEADER_FIELDS, *fields])
         self._options = dict(options or {})
 
@@ -136,7 +141,7 @@ class ContentTable:
         if table is None or not contents:
             return self.schema.empty_table()
         with cursor() as engine:
-            scan(engine, "stored", table, pieces_of(table, self.uri), set(contents), self.schema)
+            scan(engine, "stored", table, pieces_of(table, self.uri), self._filled(contents), self.schema)
             where = "" if kind is None else f" WHERE kind = {_text(kind)}"
             found = engine.sql(
                 f"SELECT * FROM stored{where} ORDER BY scope, segment, kind, key"
@@ -155,7 +160,11 @@ class ContentTable:
         With `only`, a table (kind, key), it has those rows alone.
         """
         table = self._open()
-        scan(engine, name, table, pieces_of(table, self.uri), set(contents), self.schema, only)
+        scan(engine, name, table, pieces_of(table, self.uri), self._filled(contents), self.schema, only)
+
+    def _filled(self, contents: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those of contents of which there must be files."""
+        return {one for one in contents if one[1] != self._empty}
 
     def differing(
         self, engine: duckdb.DuckDBPyConnection, name: str, scope: str, contents: tuple[str, str]

@@ -311,3 +311,14 @@ def test_a_store_at_a_url_is_read_alike(tmp_path):
         put_whole_day(store, DAYS[0], content)
         assert read(store, content) == sorted(content.items())
     assert {f"{hash_of(FEW)}-{hash_of(WHOLE)}", f"{hash_of(LESS)}-{hash_of(WHOLE)}"} <= segments(store)
+
+
+def test_what_is_named_and_not_there_is_an_error_and_what_holds_nothing_is_not(tmp_path):
+    store = open_store(tmp_path)
+    put_whole_day(store, "2026-11-18", {})
+    assert read(store, {}) == []
+    content = {("resource", "k"): "v"}
+    put_whole_day(store, "2026-11-19", content)
+    store.snapshots.table.delta().delete(f"segment = '{hash_of(content)}'")
+    with pytest.raises(StoreError, match="of wh no rows are stored"):
+        read(store, content)
