@@ -6,7 +6,7 @@ import logging
 import re
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,6 +20,7 @@ from connectors.registry import exit_text
 from lineage.store import REFUSED, RecordsWriter, SnapshotHeader, SnapshotWriter, Store, StoredDataset
 from lineage.store.datasets import Part
 from lineage.store.records import FOLD_PARTS
+from lineage.store.snapshot import last_of
 from pipelines.ingest import GivenTable, RunIngest
 from pipelines.project import Project, ResolvedConnection, open_connector, resolve_connection
 from pipelines.project.model import ConnectionModel
@@ -157,11 +158,12 @@ class _Extraction:
             lambda: open_query_log(self._store, self._name, dialect, mode),
             seen_to_run=resolved.cls.windowed,
         )
-        before = _last_run(self._store, self._name, model.renamed_from, self._window.key)
+        history = _history(self._store, self._name, model.renamed_from, self._window.key)
+        before = last_of(history)
         began_from = self._store.snapshots.datasets(before) if before else {}
         state, cursors = {}, {}
         if not self._run.full:
-            state = _state(self._store, self._name, model.renamed_from, self._window.key)
+            state = dict(next((run.state for run in reversed(history) if run.complete), {}))
             # A partition of a windowed connector is read whole, whenever it is.
             stand = {} if resolved.cls.windowed else began_from
             cursors = {name: stored.cursors for name, stored in stand.items()}
@@ -336,17 +338,13 @@ def _may_hold_back(model: ConnectionModel, cls: type[Connector], run: RunInfo) -
     return model.remove_missing and not cls.windowed and not run.accept_drop
 
 
-def _state(store: Store, name: str, renamed_from: str | None, partition: str) -> dict[str, Any]:
-    """What the newest complete run left to go on from; a renamed connection's, where it has none of its own."""
-    if store.snapshots.newest(name, partition) is None and renamed_from:
-        return store.snapshots.state(renamed_from, partition)
-    return store.snapshots.state(name, partition)
-
-
-def _last_run(store: Store, name: str, renamed_from: str | None, partition: str) -> SnapshotHeader | None:
-    """The last run whose records stand; a renamed connection's, where it has none of its own."""
-    found = store.snapshots.newest(name, partition)
-    return found or (store.snapshots.newest(renamed_from, partition) if renamed_from else None)
+def _history(store: Store, name: str, renamed_from: str | None, partition: str) -> Sequence[SnapshotHeader]:
+    """The runs that are stored, up to a partition; a renamed connection's, where it has none of its own."""
+    for one in (name, renamed_from):
+        stored = store.snapshots.headers(one) if one else []
+        if found := [run for run in stored if run.partition <= partition]:
+            return found
+    return []
 
 
 def _refuse_late(name: str, window: Window, created_at: datetime) -> None:

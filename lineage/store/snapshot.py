@@ -108,7 +108,7 @@ class Snapshots:
 
     def newest(self, connection: str, partition: str | None = None) -> SnapshotHeader | None:
         """The last snapshot, complete or partial, that was stored for the partition or one before it."""
-        return _last([h for h in self.headers(connection) if partition is None or h.partition <= partition])
+        return last_of([h for h in self.headers(connection) if partition is None or h.partition <= partition])
 
     def datasets(self, header: SnapshotHeader) -> dict[str, StoredDataset]:
         """What stands of each table's records after a stored run, by the table's name."""
@@ -124,7 +124,7 @@ class Snapshots:
         Raises LineageError when nothing is stored of the connection, or no such table, or no cursor of it.
         """
         headers = self.headers(connection)
-        newest = _last(headers)
+        newest = last_of(headers)
         if newest is None:
             raise LineageError(f"nothing is stored of a connection named {connection}")
         stand = self.datasets(newest)
@@ -141,7 +141,7 @@ class Snapshots:
             for name, one in stand.items()
         }
         self._rewrite(replace(newest, state={} if tables is None else newest.state), reset)
-        complete = _last([header for header in headers if header.complete])
+        complete = last_of([header for header in headers if header.complete])
         if tables is None and complete is not None and complete != newest:
             self._rewrite(replace(complete, state={}), self.datasets(complete))
 
@@ -226,7 +226,7 @@ class Snapshots:
                 merged = self._under(rows, before)
             stand: Mapping[str, StoredDataset] = {}
             if datasets is not None:
-                last = _last([read_header(row) for row in known if row["key"] <= header.partition])
+                last = last_of([read_header(row) for row in known if row["key"] <= header.partition])
                 stand = datasets(self.datasets(last) if last else {}, final.complete)
             counts = {
                 str(c["values"]): int(c["counts"])
@@ -280,7 +280,8 @@ def _beside(datasets: Mapping[str, StoredDataset]) -> str | None:
     return orjson.dumps(told, option=orjson.OPT_SORT_KEYS).decode() if told else None
 
 
-def _last(headers: Sequence[SnapshotHeader]) -> SnapshotHeader | None:
+def last_of(headers: Sequence[SnapshotHeader]) -> SnapshotHeader | None:
+    """The newest of runs, by partition and by time."""
     return max(headers, key=lambda header: (header.partition, header.started_at), default=None)
 
 
