@@ -187,15 +187,22 @@ def explain(ctx: click.Context, start: str, end: str, as_of: str | None, as_json
     for edge in edges:
         console.print(f"[bold]{escape(edge['from'])} -> {escape(edge['to'])}[/bold]{edge_note(edge)}")
         for why in edge["provenance"]:
-            place = f" at {why['location']}" if why["location"] else ""
-            line = f"{why['origin']} by {why['connection']}{place}, matched by {why['matched_by']}"
-            console.print(
-                f"  {escape(line)}  [dim]partition {why['partition']}, run {why['run_id'][:8]}[/dim]"
-            )
+            line, seen = _reason(why)
+            console.print(f"  {escape(line)}  [dim]{seen}[/dim]")
             if why["sql"]:
                 text = " ".join(why["sql"].split())
                 console.print(f"    [dim]{escape(text[:200])}{'...' if len(text) > 200 else ''}[/dim]")
     return 0
+
+
+def _reason(why: dict[str, Any]) -> tuple[str, str]:
+    """Who says so, and when it was seen."""
+    if why["origin"] == "manual":
+        note = f": {why['location']}" if why["location"] else ""
+        return f"by hand{note}", f"from {why['partition']} on"
+    place = f" at {why['location']}" if why["location"] else ""
+    line = f"{why['origin']} by {why['connection']}{place}, matched by {why['matched_by']}"
+    return line, f"partition {why['partition']}, run {why['run_id'][:8]}"
 
 
 @command.command("export")

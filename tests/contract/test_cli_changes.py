@@ -191,6 +191,8 @@ def test_an_edge_is_added_by_hand_explained_and_removed(copied):
     (edge,) = copied("lineage", "explain", "main.customers", "main.orders", "--json").json
     (why,) = edge["provenance"]
     assert (why["origin"], why["location"], why["matched_by"]) == ("manual", "Ada knows", "id")
+    told = copied("lineage", "explain", "main.customers", "main.orders").out.decode()
+    assert f"  by hand: Ada knows  from {DAYS[1]} on" in told
     assert copied("lineage", "explain", "main.customers", "main.orders", "--as-of", DAYS[0]).code == 1
     said = copied("lineage", "remove", "main.customers", "main.orders")
     assert (said.code, said.out.decode()) == (0, f"app/app.main.customers -> {ORDERS} removed\n")
