@@ -17,6 +17,7 @@ from pipelines.cli.console import (
     json_option,
     out,
     out_json,
+    out_rest,
     project_of,
     rich_console,
 )
@@ -80,7 +81,7 @@ def impact(
         console.print(
             f"  {one['distance']:>3}  {escape(one['id'])}  [dim]{escape(str(one['entity_type']))}[/dim]"
         )
-    _tell_rest(affected)
+    out_rest(affected, MAX_LINES)
     return 0
 
 
@@ -177,7 +178,7 @@ def _show(found: dict[str, Any]) -> None:
         for row in rows[:MAX_LINES]:
             fields = f"  [dim]{escape(', '.join(row['before']))}[/dim]" if change == "changed" else ""
             console.print(f"  {sign} {escape(row['id'])}{fields}")
-        _tell_rest(rows)
+        out_rest(rows, MAX_LINES)
     broken = found["broken"]
     if not broken:
         out("nothing downstream lost its source")
@@ -189,9 +190,4 @@ def _show(found: dict[str, Any]) -> None:
         if one["downstream"]:
             below = [f"{other['id']} ({other['entity_type']})" for other in one["downstream"]]
             console.print(f"      downstream of it: {escape(', '.join(below[:MAX_LINES]))}")
-    _tell_rest(broken)
-
-
-def _tell_rest(rows: Sequence[Any]) -> None:
-    if len(rows) > MAX_LINES:
-        out(f"  ... and {len(rows) - MAX_LINES:,} more; see --json")
+    out_rest(broken, MAX_LINES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,6 +34,12 @@ def escape(text: str) -> str:
 def out(text: str = "") -> None:
     """A line of the answer."""
     click.echo(printable(text))
+
+
+def out_rest(found: Sequence[object], shown: int) -> None:
+    """Of a list that was shown in part: how much more there is."""
+    if len(found) > shown:
+        out(f"... and {len(found) - shown:,} more; see --json")
 
 
 def err(text: str) -> None:

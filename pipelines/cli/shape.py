@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipelines.cli.console import as_of_option, escape, json_option, out, out_json, rich_console
+from pipelines.cli.console import as_of_option, escape, json_option, out, out_json, out_rest, rich_console
 from pipelines.cli.reading import read_graph
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def cycles(ctx: click.Context, as_of: str | None, as_json: bool) -> int:
     console = rich_console()
     for group in groups[:MAX_LINES]:
         console.print(f"[bold]{len(group):,}[/bold]  {escape(', '.join(group[:MAX_LINES]))}")
-    _tell_rest(groups)
+    out_rest(groups, MAX_LINES)
     return 0
 
 
@@ -86,10 +86,5 @@ def _tell(graph: LineageGraph, ids: Sequence[str], as_json: bool, none: str) -> 
     console = rich_console()
     for one in graph.resources(ids[:MAX_LINES]):
         console.print(f"{escape(one['id'])}  [dim]{escape(str(one['entity_type']))}[/dim]")
-    _tell_rest(ids)
+    out_rest(ids, MAX_LINES)
     return 0
-
-
-def _tell_rest(found: Sequence[object]) -> None:
-    if len(found) > MAX_LINES:
-        out(f"... and {len(found) - MAX_LINES:,} more; see --json")
