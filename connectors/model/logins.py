@@ -1,6 +1,7 @@
 """Addresses without the logins that some write into them, by others' hands: nothing of ours knows what is secret there.
 
-Where a login cannot be told apart from what follows it, rather too much is left out.
+Where a login cannot be told apart from what follows it, rather too much is left out: a password may hold any sign, so
+that of several servers with a login each only the last stays.
 """
 
 from __future__ import annotations
@@ -12,11 +13,10 @@ from connectors.config.secrets import may_be_secret
 _URL = re.compile(r"(?P<scheme>(?:[a-z][a-z0-9+.-]*:)*)//(?P<rest>.*)", re.I | re.S)
 _ORACLE = re.compile(r"(?P<scheme>jdbc:[a-z0-9]+:(?:[a-z0-9]+:)?)[^@]*@(?P<rest>.*)", re.I | re.S)
 _BARE = re.compile(r"[^/@:\s]+:[^@\s]*@(?P<rest>.*)", re.S)
-_LOGIN_AT = re.compile(r"[^@:,]+:[^@]+@[^@]+")
 _USER = re.compile(r"user(_?name)?|uid|login", re.I)
 _CONTAINERS = ("abfs:", "abfss:", "wasb:", "wasbs:")  # container@account is no login
-_PORT = re.compile(r"(\[[^\]]*\]|[^:\[]*)(:\d*)?")
-_IN_TEXT = re.compile(r"((?:[a-z][a-z0-9+.-]*:)+//)[^\s/@'\"]*:[^\s'\"]*@", re.I)
+_PORT = re.compile(r"(\[[^\]]*\]|[^:\[]*)(:\d{0,5})?")
+_IN_TEXT = re.compile(r"(?:jdbc:|(?:[a-z][a-z0-9+.-]*:)+//)[^\s'\"<>]+", re.I)
 
 
 def without_login(address: str) -> str:
@@ -39,15 +39,15 @@ def without_login(address: str) -> str:
 
 
 def without_logins(text: str) -> str:
-    """A text with the logins left out of the URLs in it."""
-    return _IN_TEXT.sub(r"\1", text)
+    """A text with each URL in it as `without_login` gives it."""
+    return _IN_TEXT.sub(lambda url: without_login(url[0]), text)
 
 
 def _is_in_password(place: str, params: str) -> bool:
     """Whether what seem to be parameters may be the rest of a password, and the server's name."""
     before, at, _ = params.rpartition("@")
     authority = place.partition("//")[2].partition("/")[0]
-    return bool(at) and ("=" not in before or not _PORT.fullmatch(authority.rpartition("@")[2]))
+    return bool(at) and ("=" not in before or "@" in place or not _PORT.fullmatch(authority))
 
 
 def _without_secrets(params: str) -> str:
@@ -65,11 +65,7 @@ def _rest_of(scheme: str, rest: str) -> str:
     if "@" not in rest or (scheme in _CONTAINERS and ":" not in authority):
         return rest
     if "@" not in path:
-        hosts = authority.split(",")
-        # A comma may stand in a password: what is no list of logins has one.
-        several = len(hosts) > 1 and all(_LOGIN_AT.fullmatch(one) for one in hosts)
-        kept = ",".join(one.rpartition("@")[2] for one in (hosts if several else [authority]))
-        return kept + slash + path
+        return authority.rpartition("@")[2] + slash + path
     login, _, host = authority.rpartition("@")
     if _PORT.fullmatch(host) and ":" not in login:
         return host + slash + path

@@ -21,7 +21,7 @@ from lineage.store.snapshot import BY_HAND, COMPLETE, SnapshotHeader, Snapshots,
 
 LOOKBACK_DAYS = 30
 # Of the code that makes graphs: a higher number builds them again from the same snapshots.
-GRAPH_VERSION = 1
+GRAPH_VERSION = 2
 # Snapshots of up to so many bytes are read once and kept; larger ones are scanned for each kind of rows.
 _KEPT_BYTES = 64 * 1024 * 1024
 

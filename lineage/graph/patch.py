@@ -14,7 +14,7 @@ import duckdb
 from lineage.graph.inputs import ConnectionSpec, Source, load, scan_facts
 from lineage.graph.linking import link_resources
 from lineage.graph.nodes import RESOURCES, find_owners, find_parents, join_columns, number_resources
-from lineage.graph.rows import EDGE, NODE, QUERY, UNRESOLVED, count_rows, tell_unresolved
+from lineage.graph.rows import EDGE, NODE, QUERY, UNRESOLVED, tell_unresolved
 from lineage.graph.touched import (
     RESOURCE,
     add_resources,
@@ -26,6 +26,7 @@ from lineage.graph.touched import (
 )
 from lineage.store import Store
 from lineage.store.contents import GONE
+from lineage.store.engine import count_rows
 from lineage.store.graphs import GraphHeader
 from lineage.store.tables import Rows
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
+from lineage.store.engine import count_rows
 from lineage.store.tables import Rows
 
 _SLICE = 200_000  # resources
@@ -68,11 +69,6 @@ def graph_rows(db: duckdb.DuckDBPyConnection) -> tuple[dict[str, int], Rows]:
     ]
     queries = [f"SELECT *, hash(r)::VARCHAR AS digest FROM ({part}) r" for part in ordered]
     return {kind: count for kind, count in counts.items() if count}, Rows(db, queries)
-
-
-def count_rows(db: duckdb.DuckDBPyConnection, relation: str) -> int:
-    """How many rows a relation has, a condition behind it included."""
-    return int(db.execute(f"SELECT count(*) FROM {relation}").fetchall()[0][0])
 
 
 def tell_unresolved(db: duckdb.DuckDBPyConnection) -> None:

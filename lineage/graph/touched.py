@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import duckdb
 
 from lineage.graph.inputs import Source, scan_facts
-from lineage.graph.rows import count_rows
 from lineage.resolve import MAX_ALIKE
+from lineage.store.engine import count_rows
 from lineage.store.graphs import GraphHeader
 from lineage.store.snapshot import BY_HAND
 

@@ -17,6 +17,7 @@ import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
 from connectors.errors import StoreError
+from lineage.store.engine import count_rows
 
 GONE = "-"
 MOST_CHANGED = 0.25  # of a whole content: with more it is written whole
@@ -110,7 +111,7 @@ def scan(
         read.append((scope, content, piece.segment, bool(piece.base)))
         if piece.base:
             read.append((scope, content, piece.base, False))
-    if table is None or not read or (only and not _count(engine, only)):
+    if table is None or not read or (only and not count_rows(engine, only)):
         engine.register(f"{name}_none", schema.empty_table())
         engine.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM {name}_none")
         return
@@ -204,15 +205,15 @@ def changes(
         SELECT n.* FROM ({query}) n
         ANTI JOIN base_key b ON b.kind = n.kind AND b.key = n.key AND b.digest = n.digest
     """)
-    most = _count(engine, "base_key") * MOST_CHANGED
-    if _count(engine, "changed_row") > most:
+    most = count_rows(engine, "base_key") * MOST_CHANGED
+    if count_rows(engine, "changed_row") > most:
         return None
     engine.execute(f"""
         CREATE OR REPLACE TEMP TABLE gone_row AS
         SELECT '{GONE}' || b.kind AS kind, b.key FROM base_key b
         ANTI JOIN ({query}) n ON n.kind = b.kind AND n.key = b.key
     """)
-    count = _count(engine, "changed_row") + _count(engine, "gone_row")
+    count = count_rows(engine, "changed_row") + count_rows(engine, "gone_row")
     if count > most:
         return None
     return f"""
@@ -250,7 +251,7 @@ def merged_changes(
     engine.execute(f"CREATE OR REPLACE TEMP TABLE merged_row AS SELECT * FROM patch_row {rest}")
     base = lies.base or lies.segment
     scan(engine, "base_row", table, pieces, {(scope, base)}, schema)
-    if _count(engine, "merged_row") > _count(engine, "base_row") * MOST_CHANGED:
+    if count_rows(engine, "merged_row") > count_rows(engine, "base_row") * MOST_CHANGED:
         return None
     return base, "SELECT * FROM merged_row ORDER BY kind, key"
 
@@ -302,7 +303,3 @@ def differing_keys(
         FULL OUTER JOIN (SELECT kind, key, digest FROM {name}_b) b ON a.kind = b.kind AND a.key = b.key
         WHERE a.digest IS DISTINCT FROM b.digest
     """)
-
-
-def _count(engine: duckdb.DuckDBPyConnection, table: str) -> int:
-    return int(engine.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])

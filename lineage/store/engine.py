@@ -18,3 +18,8 @@ def _engine() -> duckdb.DuckDBPyConnection:
 def cursor() -> duckdb.DuckDBPyConnection:
     """A connection of its own to one DuckDB in memory, for work that leaves nothing behind; to be closed."""
     return _engine().cursor()
+
+
+def count_rows(engine: duckdb.DuckDBPyConnection, relation: str) -> int:
+    """How many rows a relation has, a condition behind it included."""
+    return int(engine.execute(f"SELECT count(*) FROM {relation}").fetchall()[0][0])

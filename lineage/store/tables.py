@@ -208,7 +208,7 @@ class ContentTable:
             base = None if stored else self._base(table, scope, key, known)
             self._put(table, scope, key, change, with_rows=not stored, base=base)
             # Maintenance may have removed a content between our look and our commit.
-            if stored or base or change.patch:
+            if (stored or base or change.patch) and change.content != self._empty:
                 table.update_incremental()
                 if not self._holds(table, scope, change.content):
                     self._put(table, scope, key, replace(change, patch=None), with_rows=True)
