@@ -61,7 +61,8 @@ class ConnectorConfig(BaseModel):
 class Context:
     """What a run gives a connector. `folder` is the project's: relative paths of a configuration start there.
 
-    `tables`, `skip_tables` and `skip_dependent_tables` choose among its tables. `cursors` are, by table and key,
+    `tables`, `skip_tables` and `skip_dependent_tables` choose among its tables; `records` are patterns of a database's
+    tables whose records are copied. `cursors` are, by table and key,
     where the run before left off; every table of which something is stored is in them. `stored_rows` are how many
     rows a table had when it was last read whole. `concurrency` is how many reads of tables run at once;
     `accept_drop` says that a table may have lost all its rows.
@@ -79,6 +80,7 @@ class Context:
     tables: Sequence[str] = ("*",)
     skip_tables: Sequence[str] = ()
     skip_dependent_tables: bool = False
+    records: Sequence[str] = ()
     cursors: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     stored_rows: Mapping[str, int] = field(default_factory=dict)
     concurrency: int | None = None
@@ -104,6 +106,8 @@ class Connector(HttpVerbs):
     store_sql: ClassVar[str] = "full"
     # Which origins may be asked where the connection names none: None leaves it to the connector.
     default_endpoints: ClassVar[tuple[str, ...] | None] = None
+    # Whether it copies the records of the tables that a connection's `records` name.
+    copies_records: ClassVar[bool] = False
     merges_credential: ClassVar[bool] = True  # a credential's values also fill the fields of the same names
     concurrency: ClassVar[int] = 8  # how many reads of tables run at once, where the connection does not say
 

@@ -19,12 +19,14 @@ class Dataset:
     """A table whose records are taken. `keys` are the columns of its primary key, none where it has none.
 
     An `incremental` table's run gives what is new: it is merged with what is stored. Any other's gives it all.
+    `distinct` says that no two records of a run have the same key, as the source holds them to it.
     """
 
     name: str
     keys: tuple[str, ...] = ()
     incremental: bool = False
     parent: str | None = None
+    distinct: bool = False
 
 
 @dataclass(frozen=True)

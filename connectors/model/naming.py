@@ -1,4 +1,4 @@
-"""The one rule by which the parts of a name become a key."""
+"""How the parts of a name become a key, and how SQL is told a name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ def dotted(*parts: str | None) -> str:
     return ".".join(_part(part) for part in parts if part is not None)
 
 
+def quoted(name: str) -> str:
+    """A name as standard SQL quotes it, whatever it holds."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def _part(part: str) -> str:
     if not part or "." in part or '"' in part or any(c.isspace() for c in part):
-        return '"' + part.replace('"', '""') + '"'
+        return quoted(part)
     return part

@@ -28,7 +28,8 @@ class Part:
 class StoredDataset:
     """What is stored of a table. `settled` parts stand for good; `unsettled` ones came from runs that did not read it
     to its end, and lie over them until one does. `cursors` is where the next run goes on; `rows` is how many rows the
-    last run gave that read it to its end. One that `is_state` has cursors and no records.
+    last run gave that read it to its end. One that `is_state` has cursors and no records. In a part
+    of one that is `distinct` no key stands twice.
     """
 
     keys: tuple[str, ...] = ()
@@ -42,6 +43,7 @@ class StoredDataset:
     errors: int = 0
     complete: bool = True
     is_state: bool = False
+    distinct: bool = False
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> StoredDataset:
@@ -64,6 +66,7 @@ class StoredDataset:
             "refused": report.refused,
             "errors": report.errors,
             "complete": report.complete,
+            "distinct": dataset.distinct,
         }
         replacing = replaces or report.from_start
         if dataset.incremental and replacing and report.doubtful and self.settled:

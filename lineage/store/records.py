@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
@@ -19,6 +20,7 @@ from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 
 from connectors.errors import StoreError
+from connectors.model.naming import quoted
 from lineage.store.datasets import Part, StoredDataset, table_folder
 from lineage.store.engine import cursor
 from lineage.store.records_writer import PLACE, ROW, SYNC, RecordsWriter, new_sync, tagged
@@ -113,33 +115,50 @@ class Records:
 
     # -- reading
 
+    def files(self, stored: StoredDataset) -> list[str] | None:
+        """The Parquet files that hold a table's records; None where they lie in an object store."""
+        if "://" in self.uri:
+            return None
+        return [file for part in (*stored.settled, *stored.unsettled) for file in self._files(part)]
+
+    def make_view(
+        self,
+        engine: duckdb.DuckDBPyConnection,
+        name: str,
+        stored: StoredDataset,
+        *,
+        with_sync: bool = False,
+        ordered: bool = False,
+    ) -> None:
+        """Makes the view `name` of the records as they stand in an engine, which may read the `files`; without columns'
+        names and rows only where there never were any. Raises StoreError when they are gone.
+        """
+        parts = [*stored.settled, *stored.unsettled]
+        every, columns = self._source(engine, name, parts)
+        tag = f", {SYNC}" if with_sync else ""
+        engine.execute(
+            f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS SELECT * EXCLUDE ({ROW}, {SYNC}, {PLACE}){tag} "
+            f"FROM ({every}) {_counts(stored, columns)}" + (f" ORDER BY {PLACE}, {ROW}" if ordered else "")
+        )
+
     @contextmanager
     def _selected(self, stored: StoredDataset, *, with_sync: bool) -> Iterator[Any]:
-        """DuckDB's relation of the records as they stand."""
-        parts = [*stored.settled, *stored.unsettled]
+        """DuckDB's relation of the records as they stand, in their order."""
         with cursor() as engine:
-            engine.register("places", pa.table({SYNC: [p.sync for p in parts], PLACE: range(len(parts))}))
-            every, columns = self._source(engine, parts)
-            tag = f", {SYNC}" if with_sync else ""
             try:
-                yield engine.sql(
-                    f"SELECT * EXCLUDE ({ROW}, {SYNC}, {PLACE}){tag} FROM ({every}) "
-                    f"{_counts(stored, columns)} ORDER BY {PLACE}, {ROW}"
-                )
+                self.make_view(engine, "records", stored, with_sync=with_sync, ordered=True)
+                yield engine.sql("FROM records")
             except duckdb.Error as error:
-                raise StoreError(
-                    f"{self.uri}/{parts[-1].folder}: its records cannot be read: {error}"
-                ) from error
+                folder = (*stored.settled, *stored.unsettled)[-1].folder
+                raise StoreError(f"{self.uri}/{folder}: its records cannot be read: {error}") from error
 
-    def _source(self, engine: Any, parts: Sequence[Part]) -> tuple[str, list[str]]:
+    def _source(self, engine: Any, name: str, parts: Sequence[Part]) -> tuple[str, list[str]]:
         """A query of the parts' rows, with their parts' places; and the names of the columns."""
-        folders: dict[str, list[str]] = {}
-        for part in parts:
-            folders.setdefault(part.folder, []).append(part.sync)
-        found = [self._rows_of(folder, syncs) for folder, syncs in folders.items()]
+        tables = {part.folder: self._table(part) for part in parts}
         types: dict[str, set[pa.DataType]] = {}
-        for rows in found:
-            for field in rows.schema:
+        schemas = {folder: pa.schema(table.schema().to_arrow()) for folder, table in tables.items()}
+        for schema in schemas.values():
+            for field in schema:
                 types.setdefault(field.name, set()).add(field.type)
         # Of types that differ, only whole numbers have one that holds them all.
         texts = {
@@ -148,38 +167,54 @@ class Records:
             if len(kinds) > 1 and not all(map(pa.types.is_signed_integer, kinds))
         }
         sources = []
-        for at, rows in enumerate(found):
-            engine.register(f"part_{at}", rows)
-            changed = [
-                f"CAST({one} AS VARCHAR) AS {one}" for one in map(_name, texts & set(rows.schema.names))
-            ]
+        for place, part in enumerate(parts):
+            names = set(schemas[part.folder].names)
+            changed = [f"CAST({one} AS VARCHAR) AS {one}" for one in map(quoted, texts & names)]
             as_text = f" REPLACE ({', '.join(changed)})" if changed else ""
-            sources.append(f"SELECT *{as_text} FROM part_{at}")
-        every = " UNION ALL BY NAME ".join(sources)
+            rows = self._rows_of(engine, f"{name}_{place}", part, tables[part.folder])
+            sources.append(f"SELECT *{as_text}, {place} AS {PLACE} FROM {rows}")
         columns = [name for name in types if name not in (SYNC, ROW)]
-        return f"SELECT * FROM ({every}) JOIN places USING ({SYNC})", columns
+        return " UNION ALL BY NAME ".join(sources), columns
 
-    def _rows_of(self, folder: str, syncs: Sequence[str]) -> ds.Dataset:
-        table = self.open(folder)
+    def _rows_of(self, engine: Any, name: str, part: Part, table: DeltaTable) -> str:
+        """In SQL: a part's rows. Files of this machine DuckDB reads itself, several times as fast."""
+        if "://" not in self.uri:
+            files = ", ".join("'" + file.replace("'", "''") + "'" for file in self._files(part, table))
+            return (
+                f"(SELECT *, '{part.sync}' AS {SYNC} FROM read_parquet([{files}], hive_partitioning = false))"
+            )
+        wanted = f"{SYNC} = '{part.sync}'"
+        rows = table.to_pyarrow_dataset(file_pruning_predicate=wanted).filter(ds.field(SYNC) == part.sync)
+        engine.register(name, rows)
+        return quoted(name)
+
+    def _files(self, part: Part, table: DeltaTable | None = None) -> list[str]:
+        actions = pa.table((table or self._table(part)).get_add_actions(flatten=True))
+        there = zip(actions["path"].to_pylist(), actions[f"partition.{SYNC}"].to_pylist(), strict=True)
+        found = [f"{self.uri}/{part.folder}/{unquote(path)}" for path, sync in there if sync == part.sync]
+        if not found:
+            raise self._gone(part)
+        return found
+
+    def _table(self, part: Part) -> DeltaTable:
+        table = self.open(part.folder)
         if table is None:
-            raise StoreError(f"{self.uri}/{folder} is gone", hint="sync the connection again with --full")
-        wanted = " OR ".join(f"{SYNC} = '{sync}'" for sync in syncs)
-        return table.to_pyarrow_dataset(file_pruning_predicate=wanted).filter(
-            ds.field(SYNC).isin(list(syncs))
-        )
+            raise self._gone(part)
+        return table
+
+    def _gone(self, part: Part) -> StoreError:
+        return StoreError(f"{self.uri}/{part.folder} is gone", hint="sync the connection again with --full")
 
 
 def _counts(stored: StoredDataset, columns: Sequence[str]) -> str:
     """Which of the rows count: of one key the last; of an unsettled part without a key those that no row equals."""
+    if stored.distinct and len(stored.settled) + len(stored.unsettled) == 1:
+        return ""
     if not stored.keys:
-        told = ", ".join(_name(column) for column in columns if column not in _OF_A_SYNC)
+        told = ", ".join(quoted(column) for column in columns if column not in _OF_A_SYNC)
         first = f"row_number() OVER (PARTITION BY {told or SYNC} ORDER BY {PLACE}) = 1"
         return f"QUALIFY {PLACE} < {len(stored.settled)} OR {first}" if stored.unsettled else ""
-    keys = [_name(key) for key in stored.keys]
+    keys = [quoted(key) for key in stored.keys]
     unknown = " OR ".join(f"{key} IS NULL" for key in keys)
     last = f"row_number() OVER (PARTITION BY {', '.join(keys)} ORDER BY {PLACE} DESC, {ROW} DESC) = 1"
     return f"QUALIFY {unknown} OR {last}"
-
-
-def _name(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'

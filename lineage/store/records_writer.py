@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 SYNC, ROW = "_headwater_sync", "_headwater_row"  # which run gave a row, and its number there
 PLACE = "_headwater_place"  # of its part among those that are read
-_FLUSH_BYTES = 8 * 1024 * 1024  # of one table
+# Of one table: what is written first, and at most; every write is a commit and a file.
+_FLUSH_BYTES, _LARGEST_FLUSH_BYTES = 8 * 1024 * 1024, 64 * 1024 * 1024
 _MOST_BYTES = 192 * 1024 * 1024  # of all tables of a run
 _REFUSED_AT_ONCE = 1000
 _REFUSED_SCHEMA = pa.schema([(name, pa.string()) for name in RefusedRow.__dataclass_fields__])
@@ -58,8 +59,9 @@ class RecordsWriter:
 
     def _hold_down(self, pending: _Pending) -> None:
         """Writes what is more than memory is to hold."""
-        if pending.size >= _FLUSH_BYTES:
+        if pending.size >= pending.flush_bytes:
             self._flush(pending)
+            pending.flush_bytes = min(pending.flush_bytes * 2, _LARGEST_FLUSH_BYTES)
         while sum(one.size for one in self._tables.values()) > _MOST_BYTES:
             self._flush(max(self._tables.values(), key=lambda one: one.size))
 
@@ -94,6 +96,7 @@ class _Pending:
         self.schema = schema
         self.rows = 0
         self.size = 0
+        self.flush_bytes = _FLUSH_BYTES
         self._batches: list[pa.RecordBatch] = []
         self._refused: list[RefusedRow] = []
 

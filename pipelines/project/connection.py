@@ -96,6 +96,11 @@ def resolve_connection(project: Project, name: str) -> ResolvedConnection:
     if clash := sorted({"endpoints", "transport"} & set(model.http)):
         named = " and ".join(clash)
         raise ConfigError(f"{where}: connection {name}: {named} stands under http; write it beside http")
+    if model.records and not cls.copies_records:
+        raise ConfigError(
+            f"{project.where('connections', name, 'records')}: {model.connector} copies no records",
+            hint="remove records; what a connector reads of its own tables is chosen with `tables`",
+        )
     if missing:
         names = ", ".join(sorted(set(missing)))
         raise ConfigError(f"{where}: connection {name} needs {names}", hint="set it in the environment")
@@ -185,6 +190,7 @@ def open_connector(
         tables=model.tables,
         skip_tables=model.skip_tables,
         skip_dependent_tables=model.skip_dependent_tables,
+        records=model.records,
         cursors=cursors or {},
         stored_rows=stored_rows or {},
         accept_drop=accept_drop,

@@ -20,7 +20,7 @@ from pipelines.project.model import RESERVED, ChecksModel, ConnectionModel, Open
 
 FILE = "headwater.yaml"
 # Parts of the file that other versions know.
-_LATER = frozenset({"transforms", "datasets", "sinks", "records"})
+_LATER = frozenset({"transforms", "datasets", "sinks"})
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,7 @@ class ConnectionModel(Section):
     tables: list[str] = Field(default_factory=lambda: ["*"], min_length=1)
     skip_tables: list[str] = Field(default_factory=list)
     skip_dependent_tables: bool = False
+    records: list[str] = Field(default_factory=list)
     concurrency: int | None = Field(default=None, ge=1, le=256)
     instance: str | None = None
     defaults: Defaults = Field(default_factory=Defaults)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ClassVar
 
@@ -21,6 +21,13 @@ from connectors.builtin.database.catalogue import (
     schema_resource,
     table_resource,
 )
+from connectors.builtin.database.records import (
+    CopiedColumn,
+    CopiedTable,
+    OpensCopies,
+    copy_records,
+    wanted_tables,
+)
 from connectors.connector import Connector
 from connectors.errors import AuthFailed, ConnectorError
 from connectors.model import CheckResult, DeclaredLineage, InternalResource, TablesFromSQLQuery
@@ -33,6 +40,7 @@ NO_KEYS = ColumnKeys()
 class Database(Connector):
     """What all database connectors share. A subclass gives queries, an engine, and what its errors mean."""
 
+    copies_records = True
     queries: ClassVar[Queries]
     capabilities: ClassVar[tuple[str, ...]] = ("reach", "read tables", "read view definitions")
 
@@ -43,6 +51,10 @@ class Database(Connector):
     @abstractmethod
     def failure(self, error: DBAPIError) -> ConnectorError:
         """What the driver's error means."""
+
+    @abstractmethod
+    def copies(self, connection: Connection) -> OpensCopies:
+        """What reads tables in bulk, of the state that the connection sees."""
 
     def prepare(self, connection: Connection) -> None:
         """Sets a new connection up for reading."""
@@ -60,7 +72,10 @@ class Database(Connector):
             self._schemas(connection, database)
             tables = self._tables(connection)
             self._declare_tables(connection, database, tables)
-            self._columns(connection, database, tables)
+            wanted = wanted_tables(self, database, tables)
+            copied = self._columns(connection, database, tables, wanted)
+            if copied:
+                copy_records(self, connection, copied)
 
     def check(self) -> Iterable[CheckResult]:
         passed: list[CheckResult] = []
@@ -142,12 +157,32 @@ class Database(Connector):
         view = InternalResource(databuilder_id=dotted(database, *key))
         return DeclaredLineage(from_identifier=query, to_identifier=view)
 
-    def _columns(self, connection: Connection, database: str, tables: Mapping[TableKey, RowMapping]) -> None:
+    def _columns(
+        self,
+        connection: Connection,
+        database: str,
+        tables: Mapping[TableKey, RowMapping],
+        wanted: Sequence[TableKey],
+    ) -> list[CopiedTable]:
+        """Declares the columns; gives the wanted tables with theirs."""
         keys = self._keys(connection, database, tables)
+        columns: dict[TableKey, list[CopiedColumn]] = {key: [] for key in wanted}
         for row in self._rows(connection, self.queries.columns, tables):
             if (key := _key(row)) in tables:
                 column_keys = keys.get((key, row["column_name"]), NO_KEYS)
                 self.declare_resource(column_resource(database, row, column_keys))
+                if key in columns:
+                    columns[key].append(CopiedColumn(row["column_name"], row["data_type"] or ""))
+        return [
+            CopiedTable(
+                dotted(database, *key),
+                key,
+                columns[key],
+                [c.name for c in columns[key] if keys.get((key, c.name), NO_KEYS).primary],
+            )
+            for key in wanted
+            if columns[key]
+        ]
 
     def _keys(
         self, connection: Connection, database: str, tables: Iterable[TableKey]

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import Field
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from connectors.builtin.database.catalogue import Queries, Query
 from connectors.builtin.database.connector import Database, cause_of
 from connectors.builtin.database.duckdb_dialect import NAME
+from connectors.builtin.database.duckdb_records import DuckDBCopies
 from connectors.builtin.database.file_address import database_file_addresses
 from connectors.builtin.database.selection import Selection
 from connectors.errors import ConnectorError, UnexpectedAnswer, Unreachable
@@ -103,6 +104,9 @@ class DuckDB(Database):
         # A view over an extension's function must not download the extension.
         connection.execute("set autoinstall_known_extensions = false")
         return connection
+
+    def copies(self, connection: Connection) -> DuckDBCopies:
+        return DuckDBCopies(connection.connection.driver_connection)
 
     def failure(self, error: DBAPIError) -> ConnectorError:
         cause = cause_of(error)

@@ -13,6 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from connectors.builtin.database.connector import Database, cause_of
 from connectors.builtin.database.postgres_queries import QUERIES
+from connectors.builtin.database.postgres_records import PostgresCopies
 from connectors.builtin.database.selection import Selection
 from connectors.connector import ConnectorConfig
 from connectors.errors import AccessDenied, AuthFailed, ConnectorError, Unreachable
@@ -128,6 +129,11 @@ class Postgres(Database):
             "lock_timeout": str(min(milliseconds, LOCK_MILLISECONDS)),
         }
         connection.execute(text(_PREPARE), limits)
+
+    def copies(self, connection: Connection) -> PostgresCopies:
+        url: URL = self.config.address()
+        options = {"connect_timeout": str(self.config.connect_timeout), "application_name": "headwater"}
+        return PostgresCopies(url.update_query_dict(options), connection, self.context.redact)
 
     def guard(self, connection: Connection) -> AbstractContextManager[Any]:
         return connection.begin_nested()

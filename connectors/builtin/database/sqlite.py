@@ -15,6 +15,7 @@ from connectors.builtin.database.catalogue import Queries, Query
 from connectors.builtin.database.connector import Database, cause_of
 from connectors.builtin.database.file_address import database_file_addresses
 from connectors.builtin.database.selection import Selection
+from connectors.builtin.database.sqlite_records import SqliteCopies
 from connectors.errors import ConnectorError, UnexpectedAnswer, Unreachable
 
 # The tables in which a virtual table keeps its data are no tables of the user's; older versions cannot tell.
@@ -107,6 +108,9 @@ class Sqlite(Database):
         connection = sqlite3.connect(uri, uri=True, timeout=self.config.busy_timeout)
         connection.text_factory = _text
         return connection
+
+    def copies(self, connection: Connection) -> SqliteCopies:
+        return SqliteCopies(self._connect)
 
     def _database(self, connection: Connection) -> str:
         return self.config.database or self._file.stem

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from connectors.connector import Connector, Context
 from connectors.http import HttpClient
-from connectors.model import DeclaredLineage, ExternalRun, ExtractReport, Resource, Statement, Window
+from connectors.model import (
+    Dataset,
+    DeclaredLineage,
+    ExternalRun,
+    ExtractReport,
+    RefusedRow,
+    Resource,
+    Statement,
+    Window,
+)
 
 DAY = Window("2026-11-20", datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC))
 
@@ -24,6 +35,9 @@ class Collected:
     declarations: list[DeclaredLineage] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
     runs: list[ExternalRun] = field(default_factory=list)
+    datasets: dict[str, Dataset] = field(default_factory=dict)
+    batches: dict[str, list[pa.RecordBatch]] = field(default_factory=dict)
+    refusals: list[RefusedRow] = field(default_factory=list)
     report: ExtractReport = field(default_factory=ExtractReport)
 
     def resource(self, resource: Resource) -> None:
@@ -37,6 +51,19 @@ class Collected:
 
     def run(self, run: ExternalRun) -> None:
         self.runs.append(run)
+
+    def dataset(self, dataset: Dataset, schema: pa.Schema) -> None:
+        self.datasets[dataset.name] = dataset
+        self.batches[dataset.name] = [pa.RecordBatch.from_pylist([], schema=schema)]
+
+    def records(self, table: str, batch: pa.RecordBatch) -> None:
+        self.batches[table].append(batch)
+
+    def refused(self, row: RefusedRow) -> None:
+        self.refusals.append(row)
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        return pa.Table.from_batches(self.batches[table]).to_pylist()
 
     def __getitem__(self, databuilder_id: str) -> Resource:
         return self.resources[databuilder_id]
@@ -55,9 +82,11 @@ class Collected:
         return found[0]
 
 
-def make(connector: type[Connector], folder: Path, **config: Any) -> Connector:
+def make(
+    connector: type[Connector], folder: Path, *, records: Sequence[str] = (), **config: Any
+) -> Connector:
     """A connector as a run would have it, with `folder` as the project's."""
-    context = Context("wh", DAY, Collected(), open_http=HttpClient, folder=folder)
+    context = Context("wh", DAY, Collected(), open_http=HttpClient, folder=folder, records=records)
     return connector(connector.Config(**config), context)
 
 
