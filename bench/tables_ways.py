@@ -94,7 +94,7 @@ def ours(kit, way, shape, rows, nested):
         Extract.dataset = lambda self, dataset, schema: writer.dataset(dataset, schema)
         Extract.records = lambda self, table, batch: writer.records(table, batch)
         run_connector(Bench)
-        return sum(part.rows for _, part in writer.finish().values())
+        return sum(table.part.rows for table in writer.finish().values())
 
 
 def wide(parents):

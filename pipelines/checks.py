@@ -5,7 +5,9 @@ from typing import Any
 
 import dagster as dg
 
+from lineage.formats.markdown_text import plain, table
 from lineage.graph.quality import Quality
+from pipelines.datasets.outcome import DatasetOutcome
 from pipelines.extract import FAILED, Outcome
 from pipelines.keys import AssetKeys
 from pipelines.metadata import ERROR, STATUS, coverage_metadata, unresolved_metadata
@@ -15,11 +17,17 @@ from pipelines.records import records_held_open
 
 SYNCED, COMPLETE, DROP = "synced", "complete", "resource_drop"
 UNRESOLVED, COVERAGE = "unresolved_references", "sql_coverage"
+VALID = "valid_records"
+_SAMPLES = 10
 
 
-def synced_check(names: Sequence[str], parts: TimePartitions, keys: AssetKeys) -> dg.AssetChecksDefinition:
-    """One step over all connections that fails the run when one of them failed in it."""
-    specs = [dg.AssetCheckSpec(SYNCED, asset=keys.flow_run(name), partitions_def=parts) for name in names]
+def synced_check(
+    runs: Sequence[dg.AssetKey], parts: TimePartitions, keys: AssetKeys
+) -> dg.AssetChecksDefinition:
+    """One step over all runs of connections, datasets and sinks that fails Dagster's run when one of them failed in
+    it.
+    """
+    specs = [dg.AssetCheckSpec(SYNCED, asset=key, partitions_def=parts) for key in runs]
 
     @dg.multi_asset_check(name=keys.name("synced_connections"), specs=specs, can_subset=True)
     def synced(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
@@ -35,11 +43,11 @@ def synced_check(names: Sequence[str], parts: TimePartitions, keys: AssetKeys) -
                     metadata={} if error is None else {ERROR: error},
                 )
                 if error is not None:
-                    failed[key.asset_key.path[-1]] = error
+                    failed[keys.run_name(key.asset_key)] = error
         if failed:
             lines = "\n".join(f"{name}: {error}" for name, error in sorted(failed.items()))
             raise dg.Failure(
-                f"{len(failed)} connection(s) failed; the graph is built without them\n{lines}",
+                f"{len(failed)} failed; the graph is built without what they would have given\n{lines}",
                 allow_retries=False,
             )
 
@@ -67,6 +75,23 @@ def flow_checks(key: dg.AssetKey, outcomes: Sequence[Outcome]) -> list[dg.AssetC
         _told(key, COMPLETE, not partial, {"headwater/partial": ", ".join(partial)} if partial else {}),
         _told(key, DROP, not held, {"headwater/held_back": "\n".join(held)} if held else {}),
     ]
+
+
+def valid_records(key: dg.AssetKey, outcomes: Sequence[DatasetOutcome]) -> dg.AssetCheckResult:
+    """`valid_records` of a dataset: whether all were, how many were not, and some of what is wrong with them."""
+    invalid = sum(outcome.invalid for outcome in outcomes)
+    errors = [f"{outcome.partition}: {outcome.error}" for outcome in outcomes if outcome.status == FAILED]
+    metadata: dict[str, Any] = {
+        "headwater/invalid": invalid,
+        "headwater/records": sum(outcome.rows for outcome in outcomes),
+    }
+    if errors:
+        metadata[ERROR] = "\n".join(errors)
+    if faults := [fault for outcome in outcomes for fault in outcome.faults][:_SAMPLES]:
+        head = ["where", "rule", "what is wrong"]
+        cells = [[plain(f["pointer"]), plain(f["keyword"]), plain(f["message"])] for f in faults]
+        metadata["headwater/samples"] = dg.MetadataValue.md("\n".join(table(head, cells)))
+    return _told(key, VALID, not invalid and not errors, metadata)
 
 
 def graph_checks(key: dg.AssetKey, quality: Quality, limits: ChecksModel) -> list[dg.AssetCheckResult]:

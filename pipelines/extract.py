@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
-from connectors import Connector, Dataset, RefusedRow, TableReport, Window
+from connectors import Connector, RefusedRow, TableReport, Window
 from connectors.config.secrets import RedactingFilter, Redactor
 from connectors.errors import HeadwaterError, RunError, StoreError
 from connectors.model import ExtractReport
 from connectors.registry import exit_text
 from lineage.store import REFUSED, RecordsWriter, SnapshotHeader, SnapshotWriter, Store, StoredDataset
-from lineage.store.datasets import Part
 from lineage.store.records import FOLD_PARTS
+from lineage.store.records_writer import WrittenTable
 from lineage.store.snapshot import last_of
 from pipelines.ingest import GivenTable, RunIngest
 from pipelines.project import Project, ResolvedConnection, open_connector, resolve_connection
@@ -180,7 +180,7 @@ class _Extraction:
                 hint="mend them, or set on_error: record",
             )
         self._keep_refused(began_from, records, windowed=resolved.cls.windowed)
-        parts = records.finish()
+        written = records.finish()
         return self._store.snapshots.commit(
             self._header(resolved, dialect, state, started_at),
             writer.rows(),
@@ -189,13 +189,13 @@ class _Extraction:
             max_drop=model.max_drop if _may_hold_back(model, resolved.cls, self._run) else None,
             renamed_from=model.renamed_from,
             datasets=lambda stand, complete: self._datasets_after(
-                parts, began_from, stand or began_from, complete=complete, windowed=resolved.cls.windowed
+                written, began_from, stand or began_from, complete=complete, windowed=resolved.cls.windowed
             ),
         )
 
     def _datasets_after(
         self,
-        parts: Mapping[str, tuple[Dataset, Part | None]],
+        written: Mapping[str, WrittenTable],
         began_from: Mapping[str, StoredDataset],
         stand: Mapping[str, StoredDataset],
         *,
@@ -208,7 +208,7 @@ class _Extraction:
         """
         keeps = not complete or not self._model.remove_missing
         after = {name: one for name, one in stand.items() if (keeps or one.is_state) and name != REFUSED}
-        for name, (dataset, part) in parts.items():
+        for name, (dataset, schema, part) in written.items():
             before = stand.get(name, StoredDataset())
             if dataset.incremental and before != began_from.get(name, StoredDataset()):
                 raise RunError(
@@ -217,7 +217,8 @@ class _Extraction:
                     retryable=True,
                 )
             report = self.report.tables.get(name, TableReport())
-            found = before.after(dataset, part, report, replaces=self._run.full or windowed)
+            replaces = self._run.full or windowed
+            found = before.after(dataset, part, report, replaces=replaces, schema=schema)
             after[name] = self._folded(name, found)
         for name, values in (self.report.cursors or {}).items():
             after[name] = StoredDataset(cursors=values, is_state=True)

@@ -30,6 +30,18 @@ class AssetKeys:
         """Both keys of a connection."""
         return self.resources(connection), self.flow_run(connection)
 
+    def dataset(self, name: str) -> tuple[dg.AssetKey, dg.AssetKey]:
+        """A derived dataset, materialized by a success only; and its run, always."""
+        return self._key("datasets", name), self._key("flow_runs", "datasets", name)
+
+    def sink(self, sink: str, dataset: str) -> tuple[dg.AssetKey, dg.AssetKey]:
+        """What a sink was given of a dataset, materialized by a success only; and its run, always."""
+        return self._key("sinks", sink, dataset), self._key("flow_runs", "sinks", sink, dataset)
+
+    def run_name(self, key: dg.AssetKey) -> str:
+        """Whose run a key is: a connection's name, `datasets/<name>` or `sinks/<sink>/<dataset>`."""
+        return "/".join(key.path[2 if self.prefix else 1 :])
+
     def name(self, text: str) -> str:
         """A name for a schedule, sensor, job or step: behind the prefix, so that several projects can be merged."""
         return re.sub(r"\W", "_", f"{self.prefix}_{text}") if self.prefix else text

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import dagster as dg
 
 from connectors.model import ExtractReport
 from lineage.store import GraphHeader, open_store
-from pipelines.assets.extract import ACCEPT_DROP_TAG, FULL_TAG, PROCESS_TAG, process_mark
+from pipelines.assets.extract import ACCEPT_DROP_TAG, FULL_TAG, PROCESS_TAG, REPLAY_TAG, process_mark
+from pipelines.datasets.outcome import DatasetListener, DatasetOutcome, SinkOutcome
+from pipelines.datasets.outcome import listeners as dataset_listeners
 from pipelines.extract import FAILED, Listener, Outcome, listeners
 from pipelines.home import dagster_home
 from pipelines.keys import AssetKeys
@@ -25,29 +27,45 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @dataclass
 class SyncReport:
-    """What a sync did. `error` is trouble outside of the connections: the graph could not be built, say."""
+    """What a sync did; `made` are the datasets and deliveries. `error` is trouble outside of all of these: the graph
+    could not be built, say.
+    """
 
     run_id: str
     outcomes: list[Outcome] = field(default_factory=list)
+    made: list[DatasetOutcome | SinkOutcome] = field(default_factory=list)
     graph: GraphHeader | None = None
     error: str | None = None
 
     @property
     def ok(self) -> bool:
         return (
-            self.error is None and self.graph is not None and all(o.status != FAILED for o in self.outcomes)
+            self.error is None
+            and self.graph is not None
+            and all(outcome.status != FAILED for outcome in (*self.outcomes, *self.made))
         )
+
+
+class SyncListener(Listener, DatasetListener, Protocol):
+    """Is told of everything that a sync does."""
 
 
 class _Outcomes:
     def __init__(self) -> None:
         self.all: list[Outcome] = []
+        self.made_all: list[DatasetOutcome | SinkOutcome] = []
 
     def started(self, connection: str, partition: str, report: ExtractReport) -> None:
         """Nothing to keep."""
 
     def finished(self, outcome: Outcome) -> None:
         self.all.append(outcome)
+
+    def making(self, name: str, partition: str) -> None:
+        """Nothing to keep."""
+
+    def made(self, outcome: DatasetOutcome | SinkOutcome) -> None:
+        self.made_all.append(outcome)
 
 
 def run_sync(
@@ -57,19 +75,24 @@ def run_sync(
     *,
     accept_drop: Sequence[str] = (),
     full: bool = False,
-    listener: Listener | None = None,
+    replay: str | None = None,
+    listener: SyncListener | None = None,
 ) -> SyncReport:
-    """Syncs the connections for the partitions (consecutive ones), then builds the graph; one Dagster run.
+    """Syncs the connections for the partitions (consecutive ones), makes the datasets that hang from them, delivers
+    those, then builds the graph; one Dagster run.
 
-    `full` starts without the state that earlier runs left. What a connection fails with is in its outcome;
-    the others go on.
+    With `replay`, a dataset, it tries that one's refused records again, and makes what hangs from it. `full` starts
+    without the state that earlier runs left. What a connection fails with is in its outcome; the others go on.
     """
     dagster_home(project)
     keys = AssetKeys()
     selection = [key for name in names for key in keys.of_connection(name)]
+    selection += _keys_of(project, made_of(project, names, replay), keys)
     tags = {PROCESS_TAG: process_mark(os.getpid())}
     if accept_drop:
         tags[ACCEPT_DROP_TAG] = ",".join(accept_drop)
+    if replay:
+        tags[REPLAY_TAG] = replay
     if full:
         tags[FULL_TAG] = "true"
     if len(partitions) > 1:
@@ -78,9 +101,13 @@ def run_sync(
     outcomes = _Outcomes()
     added: list[Any] = [outcomes, *([listener] if listener else [])]
     listeners.extend(added)
+    dataset_listeners.extend(added)
     try:
         with dg.DagsterInstance.get() as instance:
-            job = build_definitions(project, executor="in_process").resolve_implicit_global_asset_job_def()
+            # Its inputs are read anew: what their columns were before is no reason to refuse.
+            job = build_definitions(
+                project, executor="in_process", check_columns=False
+            ).resolve_implicit_global_asset_job_def()
             result = job.execute_in_process(
                 instance=instance,
                 partition_key=partitions[0] if len(partitions) == 1 else None,
@@ -96,11 +123,34 @@ def run_sync(
     finally:
         for one in added:
             listeners.remove(one)
+            dataset_listeners.remove(one)
         close_emitters()
     graph = (
         open_store(project.storage, project.storage_options).graphs.newest(partitions[-1]) if built else None
     )
-    return SyncReport(result.run_id, outcomes.all, graph, error)
+    return SyncReport(result.run_id, outcomes.all, outcomes.made_all, graph, error)
+
+
+def _keys_of(project: Project, datasets: Sequence[str], keys: AssetKeys) -> list[dg.AssetKey]:
+    """The keys of datasets and their sinks."""
+    found: list[dg.AssetKey] = []
+    for name in datasets:
+        found += keys.dataset(name)
+        found += [key for sink in project.datasets[name].model.sinks for key in keys.sink(sink, name)]
+    return found
+
+
+def made_of(project: Project, names: Sequence[str], first: str | None = None) -> list[str]:
+    """The datasets that are made of what connections give, directly or by way of others; and of a `first`, itself among
+    them.
+    """
+    made: list[str] = []
+    for name, dataset in project.datasets.items():  # each after those that it reads
+        if name == first or any(
+            ref.table in made if ref.is_derived else ref.connection in names for ref in dataset.reads
+        ):
+            made.append(name)
+    return made
 
 
 def _graph_of(instance: dg.DagsterInstance, run_id: str, keys: AssetKeys) -> bool:

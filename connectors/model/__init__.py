@@ -3,6 +3,7 @@
 from connectors.model.dataset import Dataset, RefusedRow, TableReport
 from connectors.model.external_run import ExternalRun
 from connectors.model.reference import (
+    Clause,
     DeclaredLineage,
     ExternalColumn,
     ExternalTable,
@@ -17,6 +18,7 @@ from connectors.model.window import Window
 
 __all__ = [
     "CheckResult",
+    "Clause",
     "Dataset",
     "DeclaredLineage",
     "ExternalColumn",

@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 
 from lineage.resolve import PARTS
-from lineage.store.snapshot import BY_HAND
+from lineage.store.snapshot import NAMES_WHOLE_IDS
 
 # An edge for one reason, before those of the same ends are merged.
 RAW_EDGE = (
@@ -40,7 +40,6 @@ def collect_references(db: duckdb.DuckDBPyConnection) -> None:
                NOT {_UNSUPPORTED} AS supported
         FROM fact WHERE kind = 'declaration'
     """)
-    # What people have added names whole ids: a connection, and the key there.
     db.execute(f"""
         CREATE TABLE internal_end AS
         WITH tip AS (
@@ -49,10 +48,10 @@ def collect_references(db: duckdb.DuckDBPyConnection) -> None:
             UNION ALL
             SELECT link, true, connection, to_ref.key FROM link WHERE supported AND to_ref.type = '{_INTERNAL}'
         ), placed AS (
-            SELECT link, is_to, connection, key FROM tip WHERE connection <> '{BY_HAND}'
+            SELECT link, is_to, connection, key FROM tip WHERE connection NOT IN {NAMES_WHOLE_IDS}
             UNION ALL
             SELECT t.link, t.is_to, split_part(t.key, '/', 1), substr(t.key, strpos(t.key, '/') + 1)
-            FROM tip t WHERE t.connection = '{BY_HAND}'
+            FROM tip t WHERE t.connection IN {NAMES_WHOLE_IDS}
         )
         SELECT p.link, p.is_to, r.num FROM placed p LEFT JOIN renamed n ON n.old = p.connection
         LEFT JOIN resource r ON r.connection = coalesce(n.connection, p.connection) AND r.key = p.key
@@ -188,7 +187,7 @@ def unresolved_declarations(db: duckdb.DuckDBPyConnection) -> None:
             'guessed': reason = 'not_found' AND table_id IS NULL AND near IS NOT NULL,
             'message': CASE
                 WHEN reason = 'undeclared_internal' THEN name || ' is not declared by '
-                    || CASE WHEN connection = '{BY_HAND}' THEN 'any' ELSE 'this' END || ' connection'
+                    || CASE WHEN connection IN {NAMES_WHOLE_IDS} THEN 'any' ELSE 'this' END || ' connection'
                 WHEN reason = 'ambiguous' THEN
                     name || ' could be ' || total || ' resources; say more of its name, or set defaults'
                 WHEN table_id IS NOT NULL THEN 'the table is ' || table_id || ', which has no column ' || mine."column"

@@ -29,7 +29,7 @@ _KEPT_BYTES = 64 * 1024 * 1024
 @dataclass(frozen=True)
 class ConnectionSpec:
     """What the graph must know of a connection. `defaults` has instance, database, schema, dialect where
-    given.
+    given. `scope` is where its snapshots lie where that is not its name: derived datasets share one name.
     """
 
     name: str
@@ -39,6 +39,7 @@ class ConnectionSpec:
     infer_tables: bool = False
     emit_lineage: bool = True
     renamed_from: str | None = None
+    scope: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,27 +72,41 @@ def select_sources(
     `else_from` are asked in turn.
     """
     chosen: list[Source] = []
+    missing = sorted(connections, key=lambda spec: (spec.name, spec.scope))
     for place in (snapshots, *else_from):
-        there = {source.connection for source in chosen}
-        missing = [spec for spec in connections if spec.name not in there]
-        found = _selected(place, missing, partition)
-        chosen += [source for source in found if source.connection not in there]
+        by_hand = any(source.connection == BY_HAND for source in chosen)
+        stored = _stored(place, missing, partition, by_hand=not by_hand)
+        found = [_of_spec(stored, spec, partition) for spec in missing]
+        taken = [(spec.name, row) for spec, rows in zip(missing, found, strict=True) for row in rows]
+        taken += [(BY_HAND, row) for row in stored.get(BY_HAND, [])[-1:]]
+        chosen += [Source(name, read_header(row), place) for name, row in taken]
+        missing = [spec for spec, rows in zip(missing, found, strict=True) if not rows]
     return sorted(chosen, key=lambda source: (source.connection == BY_HAND, source.connection))
 
 
-def _selected(snapshots: Snapshots, connections: Sequence[ConnectionSpec], partition: str) -> list[Source]:
-    scopes = {spec.name: [s for s in (spec.renamed_from, spec.name) if s] for spec in connections}
+def _scopes(spec: ConnectionSpec) -> list[str]:
+    return [scope for scope in (spec.renamed_from, spec.scope or spec.name) if scope]
+
+
+def _stored(
+    snapshots: Snapshots, connections: Sequence[ConnectionSpec], partition: str, *, by_hand: bool
+) -> dict[str, list[dict[str, str]]]:
+    """The headers up to a partition, by scope."""
+    scopes = {scope for spec in connections for scope in _scopes(spec)}
     stored: dict[str, list[dict[str, str]]] = {}
-    for row in snapshots.table.headers({BY_HAND, *(scope for named in scopes.values() for scope in named)}):
+    for row in snapshots.table.headers(scopes | {BY_HAND} if by_hand else scopes):
         if row["key"] <= partition:
             stored.setdefault(row["scope"], []).append(row)
-    chosen = []
-    for spec in sorted(connections, key=lambda c: c.name):
-        history = [row for scope in scopes[spec.name] for row in stored.get(scope, ())]
-        history.sort(key=lambda row: (row["key"], row["scope"] == spec.name, row["kind"] != COMPLETE))
-        taken = _of_connection(history, spec, partition)
-        chosen += [Source(spec.name, read_header(row), snapshots) for row in taken]
-    return [*chosen, *(Source(BY_HAND, read_header(row), snapshots) for row in stored.get(BY_HAND, [])[-1:])]
+    return stored
+
+
+def _of_spec(
+    stored: Mapping[str, list[dict[str, str]]], spec: ConnectionSpec, partition: str
+) -> list[dict[str, str]]:
+    history = [row for scope in _scopes(spec) for row in stored.get(scope, ())]
+    own = spec.scope or spec.name
+    history.sort(key=lambda row: (row["key"], row["scope"] == own, row["kind"] != COMPLETE))
+    return _of_connection(history, spec, partition)
 
 
 def _of_connection(
@@ -141,7 +156,7 @@ def load(sources: Sequence[Source], connections: Sequence[ConnectionSpec]) -> du
         CREATE TABLE connection (connection VARCHAR, instance VARCHAR, default_instance VARCHAR,
                                  default_database VARCHAR, default_schema VARCHAR, infer_tables BOOLEAN)
     """)
-    for c in connections:
+    for c in {c.name: c for c in connections}.values():
         defaults = [c.defaults.get(name) for name in ("instance", "database", "schema")]
         values = [c.name, c.instance or c.name, *defaults, c.infer_tables]
         db.execute("INSERT INTO connection VALUES (?, ?, ?, ?, ?, ?)", values)

@@ -14,6 +14,7 @@ import pyarrow as pa
 from lineage.graph.unresolved import Unresolved, tell
 from lineage.platforms import place_of
 from lineage.resolve import PARTS, REFERENCE_COLUMNS, match_references
+from lineage.store.snapshot import SINKS
 
 _TABLES = "('table', 'view')"
 
@@ -205,10 +206,13 @@ def _follow(target: dict[int, int]) -> dict[int, int]:
 
 
 def _report(db: duckdb.DuckDBPyConnection, circles: set[int], unresolved: list[Unresolved]) -> None:
-    rows = db.execute("""
+    rows = db.execute(f"""
         SELECT d.num, i.id, d.instance, d.database, d.schema, d.title, d.source, coalesce(m.candidates, [])
         FROM given_as d JOIN resource_id i ON i.num = d.num LEFT JOIN same_as_candidate m USING (ref)
-        WHERE d.num NOT IN (SELECT num FROM alias) ORDER BY d.num
+        WHERE d.num NOT IN (SELECT num FROM alias)
+            -- a sink's target that no connection owns is its own
+            AND NOT (d.connection = '{SINKS}' AND m.candidates IS NULL)
+        ORDER BY d.num
     """).fetchall()
     for num, describer, cluster, database, schema, table, source, candidates in rows:
         parts = {"cluster": cluster, "database": database, "schema": schema, "table": table}

@@ -15,7 +15,7 @@ from lineage.graph.inputs import Source, scan_facts
 from lineage.resolve import MAX_ALIKE
 from lineage.store.engine import count_rows
 from lineage.store.graphs import GraphHeader
-from lineage.store.snapshot import BY_HAND
+from lineage.store.snapshot import NAMES_WHOLE_IDS
 
 # What is read of resources.
 RESOURCE = "source, connection, kind, key, entity_type, parent_key, title, database, schema, body"
@@ -234,10 +234,10 @@ def _find_wanted(db: duckdb.DuckDBPyConnection, *, moved: bool) -> None:
             SEMI JOIN moved m ON m.connection = r.connection AND m.key = r.parent_key
         UNION SELECT split_part(counterpart, '/', 1), substr(counterpart, strpos(counterpart, '/') + 1)
             FROM told_before WHERE declaration IS NULL
-        UNION SELECT connection, ref.key FROM named WHERE ref.key IS NOT NULL AND connection <> '{BY_HAND}'
+        UNION SELECT connection, ref.key FROM named WHERE ref.key IS NOT NULL AND connection NOT IN {NAMES_WHOLE_IDS}
         UNION SELECT coalesce(n.connection, k.connection), k.key FROM (
             SELECT split_part(ref.key, '/', 1) AS connection, substr(ref.key, strpos(ref.key, '/') + 1) AS key
-            FROM named WHERE connection = '{BY_HAND}') k LEFT JOIN renamed n ON n.old = k.connection
+            FROM named WHERE connection IN {NAMES_WHOLE_IDS}) k LEFT JOIN renamed n ON n.old = k.connection
     """)
     _want_holders(db, "FROM wanted", "every_resource")
     db.execute("""

@@ -14,7 +14,7 @@ from lineage.store.maintenance import MaintenanceReport, maintain
 from lineage.store.records import Records
 from lineage.store.records_writer import RecordsWriter
 from lineage.store.rows import NO_ROWS, SNAPSHOT_FIELDS
-from lineage.store.snapshot import SnapshotHeader, Snapshots
+from lineage.store.snapshot import DATASETS, SINKS, SnapshotHeader, Snapshots, dataset_scope, sink_scope
 from lineage.store.tables import ContentTable
 from lineage.store.writer import SnapshotWriter
 
@@ -42,12 +42,14 @@ class Store:
     def read_records(
         self, connection: str, table: str, as_of: str | None = None, *, with_sync: bool = False
     ) -> pa.Table:
-        """A table's records as they stood after the connection's last run, of that partition or before.
+        """A table's records as they stood after the connection's last run, of that partition or before; those of a
+        derived dataset as of the connection `datasets`.
 
         `with_sync` adds which run gave each row, in `_headwater_sync`. Raises LineageError for a connection or a table
         of which nothing is stored.
         """
-        header = self.snapshots.newest(connection, as_of)
+        scope = dataset_scope(table) if connection == DATASETS else connection
+        header = self.snapshots.newest(scope, as_of)
         datasets = self.snapshots.datasets(header) if header else {}
         if table not in datasets:
             known = ", ".join(sorted(datasets)) or "none"
@@ -73,7 +75,9 @@ def open_store(uri: str | os.PathLike[str], options: Mapping[str, str] | None = 
 
 
 __all__ = [
+    "DATASETS",
     "REFUSED",
+    "SINKS",
     "GraphHeader",
     "MaintenanceReport",
     "RecordsWriter",
@@ -81,6 +85,8 @@ __all__ = [
     "SnapshotWriter",
     "Store",
     "StoredDataset",
+    "dataset_scope",
     "maintain",
     "open_store",
+    "sink_scope",
 ]

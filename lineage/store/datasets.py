@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from collections.abc import Mapping
@@ -29,7 +30,8 @@ class StoredDataset:
     """What is stored of a table. `settled` parts stand for good; `unsettled` ones came from runs that did not read it
     to its end, and lie over them until one does. `cursors` is where the next run goes on; `rows` is how many rows the
     last run gave that read it to its end. One that `is_state` has cursors and no records. In a part
-    of one that is `distinct` no key stands twice.
+    of one that is `distinct` no key stands twice. `schema` has the columns as the last run gave them, in Arrow's own
+    form; "" where that is not known.
     """
 
     keys: tuple[str, ...] = ()
@@ -44,6 +46,7 @@ class StoredDataset:
     complete: bool = True
     is_state: bool = False
     distinct: bool = False
+    schema: str = ""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> StoredDataset:
@@ -54,8 +57,19 @@ class StoredDataset:
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
+    @property
+    def columns(self) -> pa.Schema | None:
+        """The columns as the last run gave them, None where that is not known."""
+        return read_schema(self.schema) if self.schema else None
+
     def after(
-        self, dataset: Dataset, part: Part | None, report: TableReport, *, replaces: bool
+        self,
+        dataset: Dataset,
+        part: Part | None,
+        report: TableReport,
+        *,
+        replaces: bool,
+        schema: pa.Schema | None = None,
     ) -> StoredDataset:
         """What is stored once a run is, that gave this part. `replaces`: an incremental table was read whole, too."""
         given = (part,) if part else ()
@@ -67,6 +81,7 @@ class StoredDataset:
             "errors": report.errors,
             "complete": report.complete,
             "distinct": dataset.distinct,
+            "schema": schema_text(schema) if schema is not None else self.schema,
         }
         replacing = replaces or report.from_start
         if dataset.incremental and replacing and report.doubtful and self.settled:
@@ -82,6 +97,16 @@ class StoredDataset:
         kept = self.settled if dataset.incremental and not replacing else ()
         cursors = self.cursors if report.cursors is None else report.cursors
         return replace(self, **told, settled=(*kept, *given), unsettled=(), cursors=cursors, rows=report.rows)
+
+
+def schema_text(schema: pa.Schema) -> str:
+    """A schema as text."""
+    return base64.b64encode(schema.remove_metadata().serialize()).decode()
+
+
+def read_schema(text: str) -> pa.Schema:
+    """The schema of a text."""
+    return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text)))
 
 
 def table_folder(connection: str, table: str, schema: pa.Schema) -> str:

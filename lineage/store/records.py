@@ -17,12 +17,13 @@ import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
 from deltalake import DeltaTable, write_deltalake
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 from connectors.errors import StoreError
 from connectors.model.naming import quoted
 from lineage.store.datasets import Part, StoredDataset, table_folder
 from lineage.store.engine import cursor
+from lineage.store.part_stream import PartStream
 from lineage.store.records_writer import PLACE, ROW, SYNC, RecordsWriter, new_sync, tagged
 from lineage.store.tables import retried
 
@@ -43,12 +44,20 @@ class Records:
         """A writer for one run of a connection."""
         return RecordsWriter(self, connection)
 
-    def append(self, folder: str, rows: pa.Table) -> None:
-        """Appends tagged rows to a table, made when it is absent. They are not seen until a header names them."""
+    def stream(self, connection: str, name: str, schema: pa.Schema) -> PartStream:
+        """A writer for one part of a table, in one commit."""
+        return PartStream(self, connection, name, schema)
+
+    def append(self, folder: str, rows: pa.Table | pa.RecordBatchReader, *, again: bool = True) -> None:
+        """Appends tagged rows to a table, made when it is absent. They are not seen until a header names them.
+
+        A commit that is lost to another writer's is tried `again`, which a reader's rows cannot be: then it is Delta's
+        own retries that must do. Raises StoreError when it is lost for good.
+        """
         uri = f"{self.uri}/{folder}"
-        retried(
-            uri,
-            lambda: write_deltalake(
+
+        def write() -> None:
+            write_deltalake(
                 uri,
                 rows,
                 mode="append",
@@ -58,8 +67,17 @@ class Records:
                     "delta.logRetentionDuration": "interval 7 days",
                     "delta.deletedFileRetentionDuration": "interval 1 days",
                 },
-            ),
-        )
+            )
+
+        if again:
+            retried(uri, write)
+            return
+        try:
+            write()
+        except CommitFailedError as error:
+            raise StoreError(
+                f"{uri}: the commit was lost to another writer: {error}", retryable=True
+            ) from error
 
     def open(self, folder: str) -> DeltaTable | None:
         """The Delta table of a folder, None when there is none."""
@@ -136,8 +154,9 @@ class Records:
         parts = [*stored.settled, *stored.unsettled]
         every, columns = self._source(engine, name, parts)
         tag = f", {SYNC}" if with_sync else ""
+        shown = ", ".join(quoted(column) for column in columns)
         engine.execute(
-            f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS SELECT * EXCLUDE ({ROW}, {SYNC}, {PLACE}){tag} "
+            f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS SELECT {shown}{tag} "
             f"FROM ({every}) {_counts(stored, columns)}" + (f" ORDER BY {PLACE}, {ROW}" if ordered else "")
         )
 
@@ -172,7 +191,8 @@ class Records:
             changed = [f"CAST({one} AS VARCHAR) AS {one}" for one in map(quoted, texts & names)]
             as_text = f" REPLACE ({', '.join(changed)})" if changed else ""
             rows = self._rows_of(engine, f"{name}_{place}", part, tables[part.folder])
-            sources.append(f"SELECT *{as_text}, {place} AS {PLACE} FROM {rows}")
+            number = "" if ROW in names else f", 0::BIGINT AS {ROW}"  # what came in one stream is in no order
+            sources.append(f"SELECT *{as_text}, {place} AS {PLACE}{number} FROM {rows}")
         columns = [name for name in types if name not in (SYNC, ROW)]
         return " UNION ALL BY NAME ".join(sources), columns
 

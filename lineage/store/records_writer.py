@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
@@ -35,6 +35,14 @@ def tagged(rows: pa.Table, sync: str, first: int) -> pa.Table:
     """Rows with their tag and their numbers from `first` on."""
     numbers = pa.arange(first, first + rows.num_rows)
     return rows.append_column(ROW, numbers).append_column(SYNC, pa.repeat(pa.scalar(sync), rows.num_rows))
+
+
+class WrittenTable(NamedTuple):
+    """What a run wrote of a table: `part` is None where it had no rows."""
+
+    dataset: Dataset
+    schema: pa.Schema
+    part: Part | None
 
 
 class RecordsWriter:
@@ -71,12 +79,14 @@ class RecordsWriter:
         self._tables[REFUSED].refuse(row)
         self._hold_down(self._tables[REFUSED])
 
-    def finish(self) -> dict[str, tuple[Dataset, Part | None]]:
-        """Writes what is left; gives of each table its part, None where it had no rows."""
+    def finish(self) -> dict[str, WrittenTable]:
+        """Writes what is left; gives what was written of each table."""
         for pending in self._tables.values():
             self._flush(pending)
         return {
-            name: (one.dataset, Part(self._folder(one), self.sync, one.rows) if one.rows else None)
+            name: WrittenTable(
+                one.dataset, one.schema, Part(self._folder(one), self.sync, one.rows) if one.rows else None
+            )
             for name, one in self._tables.items()
         }
 

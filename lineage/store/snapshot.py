@@ -21,6 +21,21 @@ from lineage.store.tables import Change, ContentTable, Rows
 
 COMPLETE, PARTIAL = "complete", "partial"
 BY_HAND = "by hand"  # the scope of what people have added; no connection is called so
+# What derived datasets and sinks are said to be of; no connection may be called so. Each has a scope of its own.
+DATASETS, SINKS = "datasets", "sinks"
+# In SQL: those whose declarations name whole ids, a connection and the key there.
+NAMES_WHOLE_IDS = f"('{BY_HAND}', '{DATASETS}', '{SINKS}')"
+
+
+def dataset_scope(name: str) -> str:
+    """Where the snapshots of a derived dataset lie."""
+    return f"{DATASETS}/{name}"
+
+
+def sink_scope(sink: str, dataset: str) -> str:
+    """Where the snapshots of a sink's deliveries of a dataset lie."""
+    return f"{SINKS}/{sink}/{dataset}"
+
 
 # From what stood of each table's records, and whether the run is complete: what stands after it.
 DatasetsAfter = Callable[[Mapping[str, StoredDataset], bool], Mapping[str, StoredDataset]]

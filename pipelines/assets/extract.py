@@ -21,6 +21,7 @@ from pipelines.project import Project, usable_class
 from pipelines.records import records_held_open
 
 PROCESS_TAG, ACCEPT_DROP_TAG = "headwater/process", "headwater/accept_drop"
+REPLAY_TAG = "headwater/replay"  # a dataset whose refused records are tried again
 FULL_TAG = "headwater/full"
 
 
@@ -84,22 +85,27 @@ def connection_asset(
     return extract
 
 
-def _run(
-    context: dg.AssetExecutionContext, project: Project, store: Store, name: str, parts: TimePartitions
-) -> list[Outcome]:
+def run_info(context: dg.AssetExecutionContext, *, accept_drop: bool) -> RunInfo:
+    """The run that a step belongs to; its process is noted, so that one that is gone can be told."""
     record = context.instance.get_run_record_by_id(context.run.run_id)
     if (
         record is None or PROCESS_TAG not in record.dagster_run.tags
     ):  # the context's tags are the run's first ones
         mark_process(context)
     created = record.create_timestamp if record else datetime.now(UTC)
-    accepted = context.run.tags.get(ACCEPT_DROP_TAG, "").split(",")
-    run = RunInfo(
+    return RunInfo(
         context.run.run_id,
         created.replace(tzinfo=created.tzinfo or UTC),
-        accept_drop=name in accepted,
+        accept_drop=accept_drop,
         full=FULL_TAG in context.run.tags,
     )
+
+
+def _run(
+    context: dg.AssetExecutionContext, project: Project, store: Store, name: str, parts: TimePartitions
+) -> list[Outcome]:
+    accepted = context.run.tags.get(ACCEPT_DROP_TAG, "").split(",")
+    run = run_info(context, accept_drop=name in accepted)
 
     def extract(window: Window) -> Outcome:
         return extract_partition(project, store, name, window, run, context.log)

@@ -1,6 +1,6 @@
 """The graph as an asset, downstream of every connection's run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import dagster as dg
@@ -19,13 +19,19 @@ from pipelines.records import records_held_open
 
 
 def graph_asset(
-    project: Project, store: Store, parts: TimePartitions, keys: AssetKeys
+    project: Project,
+    store: Store,
+    runs: Sequence[dg.AssetKey],
+    parts: TimePartitions,
+    keys: AssetKeys,
 ) -> dg.AssetsDefinition:
-    """`lineage_graph`: from each connection's newest complete partition; it waits for none that has none yet."""
+    """`lineage_graph`: from each connection's newest complete partition; it waits for none that has none yet. It
+    comes after `runs`.
+    """
 
     @dg.asset(
         key=keys.graph,
-        deps=[keys.flow_run(name) for name in project.connections],
+        deps=list(runs),
         partitions_def=parts,
         group_name="lineage",
         kinds={"duckdb", "deltalake"},

@@ -23,6 +23,7 @@ COMMANDS = {
     "lineage": ("lineage", "Ask the graph: upstream, downstream, path, unresolved ..."),
     "sql": ("sql", "Lineage of SQL text; needs no project."),
     "runs": ("runs", "What ran, when, and how it ended."),
+    "quarantine": ("quarantine", "Records that datasets refused: show, replay, purge."),
     "state": ("state", "Where a connection's next run goes on; start over."),
     "forget": ("forget", "Delete a connection's history."),
     "ui": ("ui", "Open Dagster's UI for this project."),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from connectors.model import ExtractReport
+    from pipelines.datasets.outcome import DatasetOutcome, SinkOutcome
     from pipelines.extract import Outcome
     from pipelines.project import Project
     from pipelines.sync import SyncReport
@@ -41,7 +42,8 @@ def command(
     accept_drop: Sequence[str],
     as_json: bool,
 ) -> int:
-    """Read the connections NAMES (all of them without any), then build the graph.
+    """Read the connections NAMES (all of them without any), make the datasets that hang from them and deliver those to
+    their sinks, then build the graph.
 
     A connection that fails leaves what is stored of it as it was; the others go on. Exit code 1 when one
     failed.
@@ -54,7 +56,8 @@ def command(
     from pipelines.sync import run_sync
 
     keys = _partitions(project, partition, backfill)
-    with _Progress(chosen, show=sys.stderr.isatty() and not as_json) as progress:
+    waiting = [*chosen, *_hanging(project, chosen)]
+    with _Progress(waiting, show=sys.stderr.isatty() and not as_json) as progress:
         report = run_sync(project, chosen, keys, accept_drop=accept_drop, full=full, listener=progress)
     if as_json:
         out_json(_as_json(report))
@@ -69,6 +72,19 @@ def _chosen(project: Project, asked: Sequence[str], names: Sequence[str]) -> lis
             known = ", ".join(project.connections)
             raise click.UsageError(f"no connection is named {name}; there are {known}")
     return list(dict.fromkeys(names)) or list(project.connections)
+
+
+def _hanging(project: Project, chosen: Sequence[str]) -> list[str]:
+    from pipelines.sync import made_of
+
+    return [
+        name
+        for dataset in made_of(project, chosen)
+        for name in (
+            f"datasets/{dataset}",
+            *(f"sinks/{sink}/{dataset}" for sink in project.datasets[dataset].model.sinks),
+        )
+    ]
 
 
 def _configuration_faults(project: Project, names: Sequence[str]) -> list[str]:
@@ -153,6 +169,16 @@ class _Progress:
             line.state = outcome.status.lower()
             line.note = outcome.error or outcome.partition
 
+    def making(self, name: str, partition: str) -> None:
+        with self._lock:
+            self._lines[name] = _Line("reading", time.monotonic(), None, partition)
+
+    def made(self, outcome: DatasetOutcome | SinkOutcome) -> None:
+        with self._lock:
+            line = self._lines[outcome.name]
+            line.state = outcome.status.lower()
+            line.note = outcome.error or outcome.partition
+
     def _table(self) -> Table:
         from rich.table import Table
 
@@ -190,6 +216,8 @@ def _summary(report: SyncReport, told: Sequence[str]) -> None:
         table.add_row(outcome.connection, outcome.partition, status, *numbers, f"{outcome.seconds:.1f}")
     console = rich_console()
     console.print(table)
+    if report.made:
+        _summary_of_datasets(report)
     for outcome in report.outcomes:
         for note in [note for note in _notes(outcome) if note not in told]:
             console.print(f"[{_COLORS[outcome.status]}]{outcome.connection}[/]: {escape(note)}")
@@ -204,8 +232,51 @@ def _summary(report: SyncReport, told: Sequence[str]) -> None:
     out(f"run {report.run_id}; see it with `headwater runs` or `headwater ui`")
 
 
-_NUMBERS = frozenset({"resources", "declarations", "statements", "rows", "seconds"})
-_COLORS = {"SUCCESS": "green", "WARNING": "yellow", "FAILED": "red"}
+def _summary_of_datasets(report: SyncReport) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("dataset or sink", "partition", "status", "rows", "invalid", "seconds"):
+        table.add_column(column, justify="right" if column in _NUMBERS else "left", no_wrap=True)
+    for made in report.made:
+        color = _COLORS[made.status]
+        seconds = (made.ended_at - made.started_at).total_seconds()
+        invalid = getattr(made, "invalid", None)
+        table.add_row(
+            made.name,
+            made.partition,
+            f"[{color}]{made.status.lower()}[/{color}]",
+            f"{made.rows:,}",
+            "" if invalid is None else f"{invalid:,}",
+            f"{seconds:.1f}",
+        )
+    console = rich_console()
+    out("")
+    console.print(table)
+    for made in report.made:
+        for note in made_notes(made):
+            console.print(f"[{_COLORS[made.status]}]{made.name}[/]: {escape(note)}")
+
+
+def made_notes(made: DatasetOutcome | SinkOutcome) -> list[str]:
+    """What is to be said of a dataset or a delivery beside its counts."""
+    if made.error:
+        return [made.error]
+    notes = []
+    if changes := getattr(made, "changes", ()):
+        notes.append(f"its input's columns have changed: {'; '.join(changes)}")
+    if faults := getattr(made, "faults", ()):
+        first = faults[0]
+        where = f"{first['pointer']}: " if first["pointer"] else ""
+        notes.append(
+            f"{getattr(made, 'invalid', 0):,} records are invalid, the first: {where}{first['message']} "
+            f"(headwater quarantine show {made.dataset})"
+        )
+    return notes
+
+
+_NUMBERS = frozenset({"resources", "declarations", "statements", "rows", "invalid", "seconds"})
+_COLORS = {"SUCCESS": "green", "WARNING": "yellow", "FAILED": "red", "SKIPPED": "yellow"}
 
 
 def _notes(outcome: Outcome) -> list[str]:
@@ -224,6 +295,7 @@ def _notes(outcome: Outcome) -> list[str]:
 
 
 def _as_json(report: SyncReport) -> dict[str, Any]:
+    from pipelines.dataset_metadata import run_facts
     from pipelines.metadata import outcome_facts
 
     return {
@@ -234,5 +306,6 @@ def _as_json(report: SyncReport) -> dict[str, Any]:
             {"connection": o.connection, "partition": o.partition, **outcome_facts(o)}
             for o in report.outcomes
         ],
+        "datasets": [{"name": m.name, "partition": m.partition, **run_facts(m)} for m in report.made],
         "graph": {"partition": report.graph.partition, **report.graph.counts} if report.graph else None,
     }

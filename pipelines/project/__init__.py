@@ -9,9 +9,11 @@ from pipelines.project.connection import (
     usable_class,
 )
 from pipelines.project.loader import FILE, Project, find_project, read_project
+from pipelines.project.model import DatasetRef
 
 __all__ = [
     "FILE",
+    "DatasetRef",
     "Project",
     "ResolvedConnection",
     "connection_specs",

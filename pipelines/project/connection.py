@@ -12,12 +12,14 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, ValidationError
 
 from connectors import Connector, Context, Ingest, Window
-from connectors.config.secrets import Redactor, expand, is_address, may_be_secret, secrets_of, values_within
+from connectors.config.secrets import Redactor, may_be_secret, secrets_of
 from connectors.connector import first_fault
 from connectors.errors import ConfigError
 from connectors.http import HttpPolicy
 from connectors.registry import configure, load_connector
 from lineage.graph.inputs import ConnectionSpec
+from lineage.store import DATASETS, SINKS, dataset_scope, sink_scope
+from pipelines.project.filling import Filling, named_credential
 from pipelines.project.loader import Project
 from pipelines.project.model import ConnectionModel
 
@@ -74,22 +76,9 @@ def resolve_connection(project: Project, name: str) -> ResolvedConnection:
     model = project.connections[name]
     cls = connector_class(project, name)
     _, missing = model.expanded(os.environ)
-    secrets: list[str] = []
-
-    def filled(value: Any) -> Any:
-        if isinstance(value, str):
-            text, absent = expand(value, os.environ)
-            missing.extend(absent)
-            if values := values_within(value, os.environ):
-                secrets.extend(one for one in (text, *values) if not is_address(one))
-            return text
-        if isinstance(value, Mapping):
-            return {key: filled(one) for key, one in value.items()}
-        return [filled(one) for one in value] if isinstance(value, list) else value
-
+    filled = Filling(missing)
     given = model.credential
-    credential = project.model.credentials[given] if isinstance(given, str) else given or {}
-    credentials = filled(credential)
+    credentials = filled(named_credential(project, given))
     where = project.where("connections", name)
     config = filled({**model.config, **_own_keys(model, cls, f"{where}: connection {name}")})
     http = filled({"endpoints": _endpoints(model.endpoints, cls), "transport": model.transport, **model.http})
@@ -104,7 +93,7 @@ def resolve_connection(project: Project, name: str) -> ResolvedConnection:
     if missing:
         names = ", ".join(sorted(set(missing)))
         raise ConfigError(f"{where}: connection {name} needs {names}", hint="set it in the environment")
-    redact = Redactor([*secrets, *secrets_of(credentials)])
+    redact = Redactor([*filled.secrets, *secrets_of(credentials)])
     try:
         valid = configure(cls, config, credentials)
         policy = _policy({k: v for k, v in http.items() if v is not None})
@@ -200,7 +189,7 @@ def open_connector(
 
 
 def connection_specs(project: Project) -> Iterator[ConnectionSpec]:
-    """What the graph's build must know of each connection."""
+    """What the graph's build must know of each connection, derived dataset and delivery."""
     for name in project.connections:
         model = project.connection(name)
         yield ConnectionSpec(
@@ -212,3 +201,7 @@ def connection_specs(project: Project) -> Iterator[ConnectionSpec]:
             emit_lineage=model.emit_lineage,
             renamed_from=model.renamed_from,
         )
+    for name, one in project.model.datasets.items():
+        yield ConnectionSpec(DATASETS, scope=dataset_scope(name))
+        for sink in one.sinks:
+            yield ConnectionSpec(SINKS, scope=sink_scope(sink, name))

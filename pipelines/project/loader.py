@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -16,24 +17,49 @@ from connectors import Connector
 from connectors.config.secrets import expand
 from connectors.errors import ConfigError
 from connectors.registry import connector_names, is_path
-from pipelines.project.model import RESERVED, ChecksModel, ConnectionModel, OpenLineageModel, ProjectModel
+from connectors.sinks import sink_names
+from pipelines.project.model import (
+    RESERVED,
+    ChecksModel,
+    ConnectionModel,
+    DatasetModel,
+    OpenLineageModel,
+    ProjectModel,
+    SinkModel,
+)
+
+if TYPE_CHECKING:
+    from pipelines.project.derived import DerivedDataset
 
 FILE = "headwater.yaml"
-# Parts of the file that other versions know.
-_LATER = frozenset({"transforms", "datasets", "sinks"})
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2's booleans, true and false: `on` and `no` are names."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
 
 
 @dataclass(frozen=True)
 class Project:
     """A project's file, read and found sound. `folder` is where it lies; relative paths start there.
 
-    `classes` are the connectors that were loaded, by what the file calls them.
+    `classes` are the connectors that were loaded, by what the file calls them; `datasets` the derived datasets, each
+    after those that it reads.
     """
 
     folder: Path
     model: ProjectModel
     lines: Mapping[tuple[str, ...], int] = field(default_factory=dict, repr=False)
     classes: dict[str, type[Connector]] = field(default_factory=dict, repr=False, compare=False)
+    datasets: Mapping[str, DerivedDataset] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -86,8 +112,8 @@ def read_project(folder: Path) -> Project:
     """
     try:
         text = (folder / FILE).read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        node = yaml.compose(text, Loader=_Loader)
+        data = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
     except UnicodeDecodeError as error:
         raise _faults([f"{FILE}:1: not UTF-8 text (byte {error.start}); save the file as UTF-8"]) from None
     except yaml.MarkedYAMLError as error:
@@ -107,11 +133,18 @@ def read_project(folder: Path) -> Project:
         raise _faults([f"{FILE}:{line}: {text}" for line, text in sorted(faults)])
     model = _validate(data, lines, faults)
     faults += _dangling(data, lines, folder)
+    datasets: Mapping[str, DerivedDataset] = {}
+    if model is not None and (model.datasets or model.transforms):
+        # Reads expressions, for which SQL is loaded: most projects have none.
+        from pipelines.project.derived import read_datasets
+
+        datasets, wrong = read_datasets(model, folder)
+        faults += [(_line(lines, fault.path), fault.text) for fault in wrong]
     if faults:
         raise _faults([f"{FILE}:{line}: {text}" for line, text in sorted(set(faults))])
     if model is None:
         raise _faults([f"{FILE}:1: not a project"])
-    return Project(folder, model, lines)
+    return Project(folder, model, lines, datasets=datasets)
 
 
 def _walk(
@@ -156,8 +189,6 @@ def _message(fault: Any, path: tuple[str, ...]) -> str:
     where = _shown(path)
     kind = fault["type"]
     if kind == "extra_forbidden":
-        if path[-1] in _LATER:
-            return f"{where} is not in this version of headwater; remove it"
         near = difflib.get_close_matches(path[-1], _known_keys(path), 1)
         return f"{where} is not a known key; " + (f"did you mean {near[0]}?" if near else "remove it")
     if kind == "missing":
@@ -176,6 +207,8 @@ def _known_keys(path: tuple[str, ...]) -> list[str]:
     models: dict[tuple[int, str], type[BaseModel]] = {
         (1, ""): ProjectModel,
         (3, "connections"): ConnectionModel,
+        (3, "datasets"): DatasetModel,
+        (3, "sinks"): SinkModel,
         (2, "openlineage"): OpenLineageModel,
         (2, "checks"): ChecksModel,
     }
@@ -184,7 +217,7 @@ def _known_keys(path: tuple[str, ...]) -> list[str]:
     model = models.get((len(path), path[0] if len(path) > 1 else ""))
     if model is None:
         return ["every", "start", "timezone", "instance", "database", "schema", "dialect"]
-    return list(model.model_fields)
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _dangling(
@@ -199,20 +232,35 @@ def _dangling(
         connector = connection.get("connector")
         if isinstance(connector, str) and (fault := _unknown_connector(connector, folder)):
             yield _line(lines, (*path, "connector")), fault
-        credential = connection.get("credential")
-        if isinstance(credential, str) and credential not in credentials:
-            near = difflib.get_close_matches(credential, map(str, credentials), 1)
-            hint = f"did you mean {near[0]}?" if near else "add it under credentials"
-            yield _line(lines, (*path, "credential")), f"no credential is named {credential}; {hint}"
+        yield from _dangling_credential(connection, path, credentials, lines)
         renamed = connection.get("renamed_from")
         if isinstance(renamed, str) and renamed in connections:
             line = _line(lines, (*path, "renamed_from"))
             yield line, f"connections.{name}.renamed_from names {renamed}, which is still a connection"
+    for name, given in _mapping(data.get("sinks")).items():
+        sink, path = _mapping(given), ("sinks", str(name))
+        yield from _dangling_credential(sink, path, credentials, lines)
+        connector = sink.get("connector")
+        if isinstance(connector, str) and connector not in sink_names():
+            yield _line(lines, (*path, "connector")), _unknown(connector, "sink", sink_names())
     options = _mapping(data.get("storage_options")).values()
     for part, text in (("storage", data.get("storage")), *(("storage_options", text) for text in options)):
         for missing in expand(text, os.environ)[1] if isinstance(text, str) else ():
             yield _line(lines, (part,)), f"{part} needs {missing}; set it in the environment"
     yield from _dangling_pairs(data.get("same_as"), connections, lines)
+
+
+def _dangling_credential(
+    given: Mapping[str, Any],
+    path: tuple[str, ...],
+    credentials: Mapping[str, Any],
+    lines: Mapping[tuple[str, ...], int],
+) -> Iterator[tuple[int, str]]:
+    credential = given.get("credential")
+    if isinstance(credential, str) and credential not in credentials:
+        near = difflib.get_close_matches(credential, map(str, credentials), 1)
+        hint = f"did you mean {near[0]}?" if near else "add it under credentials"
+        yield _line(lines, (*path, "credential")), f"no credential is named {credential}; {hint}"
 
 
 def _dangling_pairs(
@@ -246,9 +294,13 @@ def _unknown_connector(connector: str, folder: Path) -> str | None:
     known = connector_names()
     if connector in known:
         return None
-    near = difflib.get_close_matches(connector, known, 1)
+    return _unknown(connector, "connector", known)
+
+
+def _unknown(name: str, kind: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-    return f"no connector is named {connector}; {hint}"
+    return f"no {kind} is named {name}; {hint}"
 
 
 def _line(lines: Mapping[tuple[str, ...], int], path: tuple[str, ...]) -> int:

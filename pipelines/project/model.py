@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -20,7 +20,29 @@ from pydantic import (
 from connectors.config.secrets import expand
 
 ConnectionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]
-RESERVED = frozenset({"datasets", "sinks"})
+DATASETS, SINKS = "datasets", "sinks"
+RESERVED = frozenset({DATASETS, SINKS})
+
+
+class DatasetRef(NamedTuple):
+    """A dataset by where it comes from: a connection's table, or one that is derived, of `datasets`."""
+
+    connection: str
+    table: str
+
+    @classmethod
+    def read(cls, text: str) -> DatasetRef:
+        """From `connection/table` or `datasets/<name>`."""
+        connection, _, table = text.partition("/")
+        return cls(connection, table)
+
+    @property
+    def id(self) -> str:
+        return f"{self.connection}/{self.table}"
+
+    @property
+    def is_derived(self) -> bool:
+        return self.connection == DATASETS
 
 
 class Section(BaseModel):
@@ -158,6 +180,31 @@ class ChecksModel(Section):
     sql_coverage: CoverageCheck = Field(default_factory=CoverageCheck)
 
 
+class DatasetModel(Section):
+    """A derived dataset. `from` and the values of `inputs` are `connection/table` or `datasets/<name>`.
+
+    `schema_changes` says what becomes of columns that the input did not have before: they are taken (evolve), the run
+    fails (freeze), they are left out (discard_value), or the records that have a value there are (discard_record).
+    `personal` columns are masked wherever samples are shown.
+    """
+
+    from_: str = Field(alias="from")
+    description: str | None = None
+    transform: str | dict[str, Any] | None = None
+    validation: dict[str, Any] | None = None
+    sinks: list[str] = Field(default_factory=list)
+    schema_changes: Literal["evolve", "freeze", "discard_value", "discard_record"] = "evolve"
+    personal: list[str] = Field(default_factory=list)
+
+
+class SinkModel(Section):
+    """One configured sink."""
+
+    connector: str
+    credential: str | dict[str, Any] | None = None
+    config: dict[str, Any] = Field(default_factory=dict)
+
+
 class ProjectModel(Section):
     """The whole file."""
 
@@ -169,6 +216,9 @@ class ProjectModel(Section):
     executor: Literal["in_process", "multiprocess"] | None = None
     credentials: dict[str, dict[str, Any]] = Field(default_factory=dict)
     connections: dict[ConnectionName, ConnectionModel]
+    transforms: dict[ConnectionName, dict[str, Any]] = Field(default_factory=dict)
+    datasets: dict[ConnectionName, DatasetModel] = Field(default_factory=dict)
+    sinks: dict[ConnectionName, SinkModel] = Field(default_factory=dict)
     same_as: list[tuple[str, str]] = Field(default_factory=list)
     collapse: list[Annotated[str, StringConstraints(min_length=1)]] = Field(default_factory=list)
     checks: ChecksModel = Field(default_factory=ChecksModel)

@@ -53,7 +53,7 @@ class PostgresCopies:
     def copy(self, table: CopiedTable) -> Iterator[Copy]:
         """Raises ConnectorError where the table cannot be read."""
         from adbc_driver_manager import Error
-        from adbc_driver_postgresql import dbapi
+        from adbc_driver_postgresql import dbapi  # type: ignore[import-untyped]  # it has none
 
         try:
             with dbapi.connect(self._uri, autocommit=False) as connection:

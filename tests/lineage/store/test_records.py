@@ -36,7 +36,7 @@ def give(store, rows, *, name="items", keys=("id",), schema=SCHEMA, incremental=
 
 
 def after(store, stored, rows, *, settled=True, whole=False, replaces=False, cursors=None, **options):
-    dataset, part = give(store, rows, **options)
+    dataset, _, part = give(store, rows, **options)
     report = TableReport(rows=len(rows), settled=settled, whole=whole, cursors=cursors)
     return stored.after(dataset, part, report, replaces=replaces)
 
@@ -213,7 +213,7 @@ def test_every_type_is_stored_without_a_loss(store):
     writer = store.records.writer("shop")
     writer.dataset(Dataset("types"), schema)
     writer.records("types", pa.RecordBatch.from_arrays(arrays, schema=schema))
-    dataset, part = writer.finish()["types"]
+    dataset, _, part = writer.finish()["types"]
     stored = StoredDataset().after(dataset, part, TableReport(), replaces=False)
     found = store.records.read(stored).to_pylist()
     assert found[0] == {name: wanted for name, (_, _, wanted) in columns.items()}
@@ -276,7 +276,7 @@ def test_refused_rows_are_bounded_in_memory(store, monkeypatch):
         writer.refused(RefusedRow("items", str(at), "v", "str", "half \ud800", "x" * 200))
         most = max(most, writer._tables[REFUSED].size)
     assert most < 2 << 20
-    assert writer.finish()[REFUSED][1].rows == 20_000
+    assert writer.finish()[REFUSED].part.rows == 20_000
 
 
 def test_a_column_may_be_named_as_what_the_reading_uses(store):
@@ -325,8 +325,10 @@ def test_memory_is_bounded_over_all_tables(store, monkeypatch):
             most = max(most, sum(one.size for one in writer._tables.values()))
     assert most <= (2 << 20) + batch.nbytes
     parts = writer.finish()
-    assert {part.rows for _, part in parts.values()} == {16_000}
-    stored = StoredDataset().after(*parts["t0"], TableReport(), replaces=False)
+    assert {table.part.rows for table in parts.values()} == {16_000}
+    stored = StoredDataset().after(
+        parts["t0"].dataset, parts["t0"].part, TableReport(), replaces=False
+    )
     assert read(store, stored)[-1] == (1999, "x" * 100)
 
 
@@ -335,7 +337,7 @@ def test_refused_rows_are_a_table_of_their_own(store):
     refused = [RefusedRow("items", f'{{"id":{at}}}', "v", "int", "does not fit", "{}") for at in range(2500)]
     for row in refused:
         writer.refused(row)
-    dataset, part = writer.finish()[REFUSED]
+    dataset, _, part = writer.finish()[REFUSED]
     stored = StoredDataset().after(dataset, part, TableReport(), replaces=False)
     assert store.records.read(stored).to_pylist() == [asdict(row) for row in refused]
 
