@@ -14,7 +14,9 @@ from pathlib import Path
 
 from bench import (
     cloudquery_host,
+    datasets,
     estate_graph,
+    json_schema,
     large,
     query_log,
     receiver,
@@ -38,6 +40,8 @@ BENCHMARKS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "sql": sql.run,
     "tables": tables.run,
     "cloudquery_host": cloudquery_host.run,
+    "datasets": datasets.run,
+    "json_schema": json_schema.run,
 }
 
 LONG = frozenset({"estate5", "year"})  # from a quarter of an hour up: run by name

@@ -7,6 +7,7 @@ and `type` for queries and tables. Nothing here binds or runs anything.
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -106,7 +107,23 @@ def write_expression(tree: Tree) -> str:
     statement = json.dumps({"error": False, "statements": [{"node": node, "named_param_map": []}]})
     with _lock:
         text: str = _parser().execute("SELECT json_deserialize_sql(?::JSON)", [statement]).fetchall()[0][0]
-    return text.removeprefix("SELECT ").strip()
+    return _bare(text.removeprefix("SELECT ").strip())
+
+
+# A quoted name, a text, or a bracket; DuckDB doubles a quote within.
+_BRACKET = re.compile(r'"(?:[^"]|"")*"|\'(?:[^\']|\'\')*\'|[()]')
+
+
+def _bare(text: str) -> str:
+    """Without the brackets that DuckDB puts around all of an operator."""
+    if not (text.startswith("(") and text.endswith(")")):
+        return text
+    level = 0
+    for found in _BRACKET.finditer(text):
+        level += {"(": 1, ")": -1}.get(found[0], 0)
+        if level == 0:
+            return text[1:-1] if found.end() == len(text) else text
+    return text
 
 
 def nodes(tree: Any) -> Iterator[Tree]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from connectors.datasets.plan import Plan
 from connectors.model import Clause, DeclaredLineage, ExternalTable, InternalResource, Resource
-from connectors.model.naming import dotted
+from connectors.model.naming import dotted, quoted
 from connectors.sinks import Target
 from lineage.sql import analyze
 from lineage.store import DATASETS, SnapshotWriter
@@ -38,10 +38,13 @@ def find_origins(dataset: DerivedDataset, plan: Plan, columns: Mapping[str, Sequ
     relations |= {name: DatasetRef.read(text) for name, text in dataset.transform.sources.items()}
     schemas = {name: dict.fromkeys(names, "") for name, names in columns.items()}
     made = analyze(f"CREATE TABLE _headwater_made AS {plan.sql}", dialect="duckdb", schemas=schemas).to_dict()
+    plain = {text for names in columns.values() for name in names for text in (name, quoted(name))}
     found = [Origin(None, relations[name], None) for name in made["in_tables"] if name in relations]
     for flow in made["column_lineage"]:
         name = flow["downstream"]["column"]
         told = plan.expressions.get(name) or flow["expression"]
+        if told in plain:  # handed on as it is
+            told = None
         found += [
             Origin(name, relations[one["table"]], one["column"], expression=told) for one in flow["upstreams"]
         ]

@@ -147,6 +147,10 @@ def next_commands(project: Path) -> Iterator[tuple[str, str]]:
         f"{headwater} lineage explain marts.fct_sales reporting.sales_by_month",
         "why an edge is there: the statement or declaration",
     )
+    yield (
+        f"{headwater} quarantine show web_sales",
+        "the sales that break a rule, kept out of the dataset and its sink",
+    )
     yield f"{headwater} lineage unresolved", "what did not resolve, with all candidates"
     yield f"{headwater} find revenue", "resources by words"
 

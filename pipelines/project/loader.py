@@ -34,15 +34,15 @@ if TYPE_CHECKING:
 FILE = "headwater.yaml"
 
 
-class _Loader(yaml.SafeLoader):
+class ProjectYaml(yaml.SafeLoader):
     """YAML 1.2's booleans, true and false: `on` and `no` are names."""
 
 
-_Loader.yaml_implicit_resolvers = {
+ProjectYaml.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver(
+ProjectYaml.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
 )
 
@@ -112,8 +112,8 @@ def read_project(folder: Path) -> Project:
     """
     try:
         text = (folder / FILE).read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=_Loader)
-        data = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
+        node = yaml.compose(text, Loader=ProjectYaml)
+        data = yaml.load(text, Loader=ProjectYaml)  # noqa: S506 - a safe loader
     except UnicodeDecodeError as error:
         raise _faults([f"{FILE}:1: not UTF-8 text (byte {error.start}); save the file as UTF-8"]) from None
     except yaml.MarkedYAMLError as error:

@@ -290,7 +290,7 @@ def test_connectors_lists_what_can_be_connected(headwater):
 
 def test_sync_reports_each_connection_and_the_graph(synced):
     report = synced("sync", "hand", "--json").json
-    assert report.keys() == {"run_id", "ok", "error", "connections", "graph"}
+    assert report.keys() == {"run_id", "ok", "error", "connections", "datasets", "graph"}
     assert (report["ok"], report["error"]) == (True, None)
     ((one),) = report["connections"]
     assert one.keys() >= {

@@ -10,11 +10,13 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from connectors.config.form import form_fields
+from connectors.datasets.transform import OPERATIONS
 from connectors.errors import ConnectorError
 from connectors.hosts.process import Limits
 from connectors.hosts.secoda import SecodaScript
 from connectors.http import HttpPolicy
 from connectors.registry import connector_names, load_connector
+from connectors.sinks import load_sink, sink_names
 from lineage import open_store
 from lineage.graph.search import FIELDS
 from pipelines import load_project
@@ -22,22 +24,26 @@ from pipelines.project.model import (
     ChecksModel,
     ConnectionModel,
     CoverageCheck,
+    DatasetModel,
     Defaults,
     OpenLineageModel,
     Partitions,
     ProjectModel,
+    SinkModel,
     UnresolvedCheck,
 )
 from tests.docs.documents import ROOT, blocks, section, table
 
-PROJECT, CONNECTORS, LINEAGE = (
-    ROOT / "docs" / name for name in ("project.md", "connectors.md", "lineage.md")
+PROJECT, CONNECTORS, LINEAGE, DATASETS = (
+    ROOT / "docs" / name for name in ("project.md", "connectors.md", "lineage.md", "datasets.md")
 )
 SECTIONS = {
     "The whole file": ProjectModel,
     "partitions": Partitions,
     "A connection": ConnectionModel,
     "defaults": Defaults,
+    "A derived dataset": DatasetModel,
+    "A sink": SinkModel,
     "http": HttpPolicy,
     "checks": ChecksModel,
     "unresolved_references": UnresolvedCheck,
@@ -83,6 +89,20 @@ def test_every_field_of_a_connector_is_described_with_its_type_and_default(name)
     rows = table(section(CONNECTORS, name))
     assert [row[:3] for row in rows] == wanted
     assert all(row[3] for row in rows)
+
+
+@pytest.mark.parametrize("name", sink_names())
+def test_every_field_of_a_sink_is_described_with_its_type_and_default(name):
+    fields = form_fields(load_sink(name).Config)
+    wanted = [[f"`{f.name}`", f.type, "required" if f.required else shown(f.default)] for f in fields]
+    rows = table(section(DATASETS, name))
+    assert [row[:3] for row in rows] == wanted
+    assert all(row[3] for row in rows)
+
+
+def test_every_operation_of_a_transform_is_explained():
+    rows = table(section(DATASETS, "Transforms"))
+    assert {name.strip("`").partition(":")[0] for row in rows for name in row[0].split(", `")} == set(OPERATIONS)
 
 
 def test_the_settings_of_a_hosted_script_are_described():

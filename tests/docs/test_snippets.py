@@ -15,6 +15,7 @@ from connectors import DeclaredLineage, Resource
 from connectors.config.secrets import expand
 from connectors.registry import configure, is_path, load_connector
 from pipelines.project import FILE, read_project
+from pipelines.project.loader import ProjectYaml
 from tests.docs.documents import DOCUMENTS, ROOT, Block, blocks
 from tests.plugin_python import plugin_python
 
@@ -43,7 +44,7 @@ PIECES = [block for block in blocks("yaml") if not block.is_workflow]
 @pytest.mark.parametrize("block", PIECES, ids=lambda block: block.where)
 def test_a_piece_of_headwater_yaml_is_valid(block: Block, tmp_path: Path):
     """A piece that is not a whole file gets the parts that every file has."""
-    data = yaml.safe_load(block.text)
+    data = yaml.load(block.text, Loader=ProjectYaml)
     (tmp_path / FILE).write_text(block.text if REST.keys() <= data.keys() else yaml.safe_dump(REST | data))
     for connection in data.get("connections", {}).values():
         if is_path(connection["connector"]):
