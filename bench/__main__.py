@@ -23,6 +23,7 @@ from bench import (
     resync,
     sql,
     startup,
+    stream,
     tables,
     year,
 )
@@ -42,6 +43,7 @@ BENCHMARKS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "cloudquery_host": cloudquery_host.run,
     "datasets": datasets.run,
     "json_schema": json_schema.run,
+    "stream": stream.run,
 }
 
 LONG = frozenset({"estate5", "year"})  # from a quarter of an hour up: run by name

@@ -1,5 +1,5 @@
-"""Ten million records of ten columns from a database into the store, through rename, compute, filter and constraints into
-a Delta sink; beside one DuckDB statement that does the same work from the same files into Parquet. Each in a process.
+"""Ten million records of ten columns from a database into the store, through rename, compute, filter and constraints
+into a Delta sink; beside one DuckDB statement that does the same work from the same files into Parquet.
 """
 
 from __future__ import annotations

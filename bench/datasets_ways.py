@@ -1,4 +1,4 @@
-"""One way to do the work of `bench.datasets`, in this process: `prepare`, `ours` or `bare`, a folder, how many records."""
+"""One way to do the work of `bench.datasets`, in this process: `prepare`, `ours` or `bare`; a folder; how many."""
 
 from __future__ import annotations
 
@@ -71,15 +71,15 @@ def prepare(folder: Path, records: int) -> dict[str, Any]:
     (folder / "headwater.yaml").write_text(PROJECT)
     with duckdb.connect(str(folder / "shop.duckdb")) as db:
         db.execute(ORDERS.format(records=records))
-    before = _peak()
+    before = peak_gib()
     from pipelines.extract import extract_partition
 
     begun = time.perf_counter()
-    outcome = extract_partition(*_project(folder)[:2], "shop", *_run())
+    outcome = extract_partition(*open_project(folder)[:2], "shop", *this_run())
     seconds = time.perf_counter() - begun
     if outcome.status != "SUCCESS":
         raise RuntimeError(outcome.error)
-    return {"wall_s": seconds, "rows": outcome.report.rows, "peak_gib": _peak(), "made_gib": before}
+    return {"wall_s": seconds, "rows": outcome.report.rows, "peak_gib": peak_gib(), "made_gib": before}
 
 
 def ours(folder: Path) -> dict[str, Any]:
@@ -87,34 +87,35 @@ def ours(folder: Path) -> dict[str, Any]:
     from pipelines.datasets.derive import derive_dataset
 
     shutil.rmtree(folder / "lake", ignore_errors=True)
-    project, store = _project(folder)
+    project, store = open_project(folder)
     begun = time.perf_counter()
-    made = derive_dataset(project, store, "tidy", *_run())
+    made = derive_dataset(project, store, "tidy", *this_run())
     derived = time.perf_counter()
-    given = deliver_dataset(project, store, "lake", "tidy", *_run())
+    given = deliver_dataset(project, store, "lake", "tidy", *this_run())
     ended = time.perf_counter()
     if made.error or given.error or not made.invalid:
         raise RuntimeError(f"{made.error} {given.error}")
     times = {"wall_s": ended - begun, "derive_s": derived - begun, "deliver_s": ended - derived}
-    return {**times, "rows": given.rows, "peak_gib": _peak()}
+    return {**times, "rows": given.rows, "peak_gib": peak_gib()}
 
 
 def bare(folder: Path) -> dict[str, Any]:
     from pipelines.datasets.stored import find_stand
     from pipelines.project import DatasetRef
 
-    _, store = _project(folder)
-    stand = find_stand(store, DatasetRef("shop", "shop.main.orders"), _run()[0].key, exactly=True)
+    _, store = open_project(folder)
+    stand = find_stand(store, DatasetRef("shop", "shop.main.orders"), this_run()[0].key, exactly=True)
     files = ", ".join(f"'{file}'" for file in store.records.files(stand.stored) or ())
     out = folder / "bare.parquet"
     out.unlink(missing_ok=True)
     begun = time.perf_counter()
     with duckdb.connect() as db:
         rows = db.execute(BARE.format(files=files, out=out)).fetchall()[0][0]
-    return {"wall_s": time.perf_counter() - begun, "rows": rows, "peak_gib": _peak()}
+    return {"wall_s": time.perf_counter() - begun, "rows": rows, "peak_gib": peak_gib()}
 
 
-def _project(folder: Path) -> Any:
+def open_project(folder: Path) -> Any:
+    """The project in a folder, and its store."""
     from lineage.store import open_store
     from pipelines.project import read_project
 
@@ -122,7 +123,8 @@ def _project(folder: Path) -> Any:
     return project, open_store(project.storage)
 
 
-def _run() -> Any:
+def this_run() -> Any:
+    """Today's window, a run, and a log."""
     from connectors import Window
     from pipelines.extract import RunInfo
 
@@ -132,7 +134,8 @@ def _run() -> Any:
     return window, RunInfo(f"bench-{time.time_ns()}", now), logging.getLogger("bench")
 
 
-def _peak() -> float:
+def peak_gib() -> float:
+    """The largest resident size of this process."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 

@@ -9,11 +9,15 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from connectors.errors import ConfigError, RunError
 from lineage import LineageGraph
 from lineage.store import Store, open_store
-from pipelines.project import Project, connection_specs, connector_class
+from pipelines.project import DatasetRef, Project, connection_specs, connector_class
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _log = logging.getLogger("headwater.branch")
 
@@ -37,8 +41,9 @@ def branch_graph(
     """Reads connections of the folder, those named or all that read files, and builds the graph in `scratch`.
 
     The others are as the project has stored them, or else as `else_from` has; so is, as in a sync, what lies under a
-    connection that was read in part or removes nothing that is missing. Raises ConfigError for a name that is no
-    connection's, and RunError when one that is to be read fails.
+    connection that was read in part or removes nothing that is missing. Derived datasets are as the folder's transforms
+    would make them. Raises ConfigError for a name that is no connection's, and RunError when one that is to be read
+    fails.
     """
     from lineage.graph.build import build_graph
     from pipelines.extract import FAILED, RunInfo, extract_partition
@@ -67,6 +72,8 @@ def branch_graph(
         if not outcome.header.complete:
             partial[name] = next(iter((*outcome.header.rejects, *outcome.header.warnings)), "")
             _lay_under(store, further, name, window.key)
+    if project.datasets:
+        _plan_datasets(project, store, further, window.key)
     others = [name for name in project.connections if name not in names]
     lost = [name for name in others if not any(one.snapshots.newest(name, window.key) for one in further)]
     specs = list(connection_specs(project))
@@ -74,6 +81,19 @@ def branch_graph(
         store, window.key, specs, same_as=project.model.same_as, run_id="branch", else_from=further
     )
     return BranchGraph(graph, names, partial, [name for name in others if name not in lost], lost)
+
+
+def _plan_datasets(project: Project, store: Store, further: Sequence[Store], partition: str) -> None:
+    """Stores the datasets as the folder's transforms would make them of what others have stored of their inputs."""
+    from pipelines.datasets.planning import store_plans
+    from pipelines.datasets.stored import known_columns
+
+    def known(ref: DatasetRef) -> pa.Schema | None:
+        found = (known_columns(one, ref) for one in further)
+        return next((schema for schema in found if schema is not None), None)
+
+    for name in store_plans(project, store, partition, known):
+        _log.info("%s as its transform would make it now", name)
 
 
 def _lay_under(store: Store, further: Sequence[Store], name: str, partition: str) -> None:

@@ -1,4 +1,4 @@
-"""Writes one part of records in one commit, as they come."""
+"""Writes one part of records as they come."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from lineage.store.records import Records
 
 _WAITING = 4  # batches
+# Arrow's bytes of one commit, which is one file. Delta's writer holds all that one call is given where a table has
+# partitions: memory would grow with the part.
+_FILE_BYTES = 96 * 1024 * 1024
 
 
 class PartStream:
@@ -37,6 +40,7 @@ class PartStream:
         self._batches: queue.Queue[pa.RecordBatch | BaseException | None] = queue.Queue(_WAITING)
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
+        self._ended = False
 
     def __enter__(self) -> PartStream:
         return self
@@ -83,15 +87,26 @@ class PartStream:
     def _write(self) -> None:
         schema = self.schema.append(pa.field(SYNC, pa.string()))
         try:
-            self._records.append(
-                self._folder, pa.RecordBatchReader.from_batches(schema, self._tagged(schema)), again=False
-            )
+            while (first := self._next()) is not None:
+                rows = pa.RecordBatchReader.from_batches(schema, self._of_one_file(first, schema))
+                self._records.append(self._folder, rows, again=False)
         except BaseException as error:  # noqa: BLE001 - raised where batches are added
             self._error = error
 
-    def _tagged(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        while (batch := self._batches.get()) is not None:
-            if isinstance(batch, BaseException):
-                raise batch
+    def _next(self) -> pa.RecordBatch | None:
+        """The next batch, None after the last; raises what ended the stream."""
+        batch = None if self._ended else self._batches.get()
+        if isinstance(batch, BaseException):
+            raise batch
+        self._ended = batch is None
+        return batch
+
+    def _of_one_file(self, first: pa.RecordBatch, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        size, batch = 0, first
+        while True:
             tag = pa.repeat(pa.scalar(self._sync), batch.num_rows)
             yield pa.RecordBatch.from_arrays([*batch.columns, tag], schema=schema)
+            size += batch.nbytes
+            if size >= _FILE_BYTES or (following := self._next()) is None:
+                return
+            batch = following

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 from connectors.errors import StoreError
@@ -29,6 +29,8 @@ from lineage.store.tables import retried
 
 # Columns that tell of a sync, and not of the row: CloudQuery's.
 _OF_A_SYNC = frozenset({"_cq_sync_time", "_cq_source_name", "_cq_sync_group_id"})
+# Whoever reads a file holds a group of its rows for each thread.
+_WRITING = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=131_072)
 FOLD_PARTS = 24  # of more, reading would open and order too many
 _FOLD_ROWS = 500_000  # written at a time
 
@@ -62,6 +64,7 @@ class Records:
                 rows,
                 mode="append",
                 partition_by=[SYNC],
+                writer_properties=_WRITING,
                 storage_options=self._options or None,
                 configuration={
                     "delta.logRetentionDuration": "interval 7 days",

@@ -16,9 +16,9 @@ from pipelines.cli.console import err
 COMMANDS = {
     "init": ("init", "Write a commented project that syncs at once."),
     "connectors": ("connectors", "What can be connected, and each one's configuration."),
-    "check": ("check", "Validate the project and try each connection."),
+    "check": ("check", "Validate the project, try each connection and sink."),
     "preview": ("preview", "Extract without storing: counts and samples."),
-    "sync": ("sync", "Read the connections, then build the graph."),
+    "sync": ("sync", "Read connections, make datasets, deliver, build the graph."),
     "find": ("find", "Find resources by words."),
     "lineage": ("lineage", "Ask the graph: upstream, downstream, path, unresolved ..."),
     "sql": ("sql", "Lineage of SQL text; needs no project."),

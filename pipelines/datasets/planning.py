@@ -1,60 +1,104 @@
-"""What can be told of datasets before they run: columns that their inputs do not have."""
+"""What can be told of datasets without their records: their columns, where those come from, and what cannot work."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from connectors.datasets.checks import Checks
+from connectors.datasets.plan import Plan
 from connectors.errors import ConfigError, DatasetError
-from lineage.store import DATASETS, Store
+from lineage.store import DATASETS, SnapshotHeader, Store, dataset_scope
+from pipelines.datasets.declared import dataset_rows, find_origins
 from pipelines.datasets.stored import known_columns
 from pipelines.project import DatasetRef, Project
 from pipelines.project.derived import DerivedDataset, Fault, fault_of
+
+Columns = Mapping[DatasetRef, pa.Schema | None]
+
+
+@dataclass
+class Planned:
+    """The datasets whose inputs' columns are known: each one's plan, and what is wrong with the others."""
+
+    plans: dict[str, Plan] = field(default_factory=dict)
+    columns: dict[DatasetRef, pa.Schema | None] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+
+def plan_datasets(project: Project, known: Callable[[DatasetRef], pa.Schema | None]) -> Planned:
+    """Plans the datasets over the columns that are `known` of connections' tables."""
+    planned = Planned()
+    for name, dataset in project.datasets.items():
+        for ref in dataset.reads:
+            if ref not in planned.columns:
+                planned.columns[ref] = None if ref.is_derived else known(ref)
+        plan = _planned(dataset, planned)
+        if plan is not None:
+            planned.plans[name] = plan
+        planned.columns[DatasetRef(DATASETS, name)] = plan.schema if plan else None
+    return planned
 
 
 def refuse_unknown_columns(project: Project, store: Store) -> None:
     """Raises ConfigError with every dataset's fault, `file:line` first, wherever its input's columns are known: from
     the last sync. A store that is far away is not asked.
     """
-    if not project.datasets or "://" in store.uri:
+    if "://" in store.uri:
         return
-    known: dict[DatasetRef, pa.Schema | None] = {}
-    faults: list[Fault] = []
-    for name, dataset in project.datasets.items():
-        for ref in dataset.reads:
-            if ref not in known:
-                known[ref] = known_columns(store, ref)
-        planned = _planned(dataset, known, faults)
-        if planned is not None:
-            known[DatasetRef(DATASETS, name)] = planned
-    if faults:
+    if faults := plan_datasets(project, lambda ref: known_columns(store, ref)).faults:
         lines = [f"{project.where(*fault.path)}: {fault.text}" for fault in faults]
         raise ConfigError("\n".join(lines), faults=tuple(lines))
 
 
-def _planned(
-    dataset: DerivedDataset, known: Mapping[DatasetRef, pa.Schema | None], faults: list[Fault]
-) -> pa.Schema | None:
-    """The columns of a dataset, None where they cannot be told."""
-    given = known[dataset.source]
-    sources = {name: known[DatasetRef.read(text)] for name, text in dataset.transform.sources.items()}
-    if given is None or not all(schema is not None for schema in sources.values()):
+def store_plans(
+    project: Project, scratch: Store, partition: str, known: Callable[[DatasetRef], pa.Schema | None]
+) -> Iterator[str]:
+    """Stores what datasets would be with the transforms that the project has now, without records; gives the names of
+    those that can be told.
+    """
+    planned = plan_datasets(project, known)
+    for name, plan in planned.plans.items():
+        dataset = project.datasets[name]
+        columns = {
+            relation: _names(planned.columns, text) for relation, text in dataset.transform.sources.items()
+        }
+        columns["input"] = _names(planned.columns, dataset.source.id)
+        rows = dataset_rows(project, dataset, plan.schema, find_origins(dataset, plan, columns))
+        header = SnapshotHeader(
+            dataset_scope(name), partition, "branch", True, instance=DATASETS, origin="transform"
+        )
+        scratch.snapshots.commit(header, rows)
+        yield name
+
+
+def _names(columns: Columns, text: str) -> list[str]:
+    schema = columns[DatasetRef.read(text)]
+    return list(schema.names) if schema is not None else []
+
+
+def _planned(dataset: DerivedDataset, planned: Planned) -> Plan | None:
+    """A dataset's plan, None where it cannot be told."""
+    given = planned.columns[dataset.source]
+    sources = {
+        name: schema
+        for name, text in dataset.transform.sources.items()
+        if (schema := planned.columns[DatasetRef.read(text)]) is not None
+    }
+    if given is None or len(sources) < len(dataset.transform.sources):
         return None
     path = dataset.transform_path
     try:
-        schema = dataset.transform.plan(given, sources).schema
+        plan = dataset.transform.plan(given, sources)
         path = ("datasets", dataset.name, "validation")
         if dataset.rules is not None:
-            Checks(dataset.rules, schema)
+            Checks(dataset.rules, plan.schema)
     except DatasetError as error:
         fault = fault_of(error, path)
-        again = (
-            ""
-            if dataset.source.is_derived
-            else f" (as of its last sync: headwater sync {dataset.source.connection})"
-        )
-        faults.append(Fault(fault.path, fault.text + again))
+        source = dataset.source.connection
+        again = "" if dataset.source.is_derived else f" (as of its last sync: headwater sync {source})"
+        planned.faults.append(Fault(fault.path, fault.text + again))
         return None
-    return schema
+    return plan
