@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from lineage.store import Store, maintain
+from pipelines.flows import keys_of_flows
 from pipelines.keys import AssetKeys
 from pipelines.partitions import TimePartitions, key_at, window_of
 from pipelines.project import Project, usable_class
@@ -23,14 +24,14 @@ def connection_schedule(
     if cron is None:
         return None
     windowed = usable_class(project, name).windowed
-    target = dg.AssetSelection.assets(*keys.of_connection(name))
+    target = dg.AssetSelection.assets(*keys_of_flows(project, [name], keys))
 
     @dg.schedule(
         name=keys.name(f"{name}_schedule"),
         target=target,
         cron_schedule=cron,
         execution_timezone=project.model.partitions.timezone,
-        description=f"Syncs {name}.",
+        description=f"Syncs {name}, and makes and delivers what hangs from it.",
     )
     def schedule(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
         moment = context.scheduled_execution_time

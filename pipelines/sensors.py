@@ -11,6 +11,7 @@ import dagster as dg
 from connectors import Connector, Window
 from connectors.errors import ConnectorError
 from pipelines.extract import describe
+from pipelines.flows import keys_of_flows
 from pipelines.ingest import Nowhere
 from pipelines.keys import AssetKeys
 from pipelines.partitions import key_at
@@ -25,7 +26,8 @@ def offers_fingerprint(project: Project, name: str) -> bool:
 
 def source_changed_sensor(project: Project, names: Sequence[str], keys: AssetKeys) -> dg.SensorDefinition:
     """`source_changed_sensor`: asks for today's partition of each connection whose fingerprint is a new one."""
-    watched = [key for name in names for key in keys.of_connection(name)]
+    flows = {name: keys_of_flows(project, [name], keys) for name in names}
+    watched = list(dict.fromkeys(key for flow in flows.values() for key in flow))
 
     @dg.sensor(
         name=keys.name("source_changed_sensor"),
@@ -45,12 +47,8 @@ def source_changed_sensor(project: Project, names: Sequence[str], keys: AssetKey
                 continue
             if found is not None and found != known.get(name):
                 known[name] = found
-                selection = list(keys.of_connection(name))
-                requests.append(
-                    dg.RunRequest(
-                        run_key=f"{name}:{today}:{found}", partition_key=today, asset_selection=selection
-                    )
-                )
+                key = f"{name}:{today}:{found}"
+                requests.append(dg.RunRequest(run_key=key, partition_key=today, asset_selection=flows[name]))
         return dg.SensorResult(run_requests=requests, cursor=json.dumps(known, sort_keys=True))
 
     return sensor

@@ -15,6 +15,7 @@ from pipelines.assets.extract import ACCEPT_DROP_TAG, FULL_TAG, PROCESS_TAG, REP
 from pipelines.datasets.outcome import DatasetListener, DatasetOutcome, SinkOutcome
 from pipelines.datasets.outcome import listeners as dataset_listeners
 from pipelines.extract import FAILED, Listener, Outcome, listeners
+from pipelines.flows import keys_of_flows
 from pipelines.home import dagster_home
 from pipelines.keys import AssetKeys
 from pipelines.loading import build_definitions
@@ -86,8 +87,7 @@ def run_sync(
     """
     dagster_home(project)
     keys = AssetKeys()
-    selection = [key for name in names for key in keys.of_connection(name)]
-    selection += _keys_of(project, made_of(project, names, replay), keys)
+    selection = keys_of_flows(project, names, keys, replay)
     tags = {PROCESS_TAG: process_mark(os.getpid())}
     if accept_drop:
         tags[ACCEPT_DROP_TAG] = ",".join(accept_drop)
@@ -129,28 +129,6 @@ def run_sync(
         open_store(project.storage, project.storage_options).graphs.newest(partitions[-1]) if built else None
     )
     return SyncReport(result.run_id, outcomes.all, outcomes.made_all, graph, error)
-
-
-def _keys_of(project: Project, datasets: Sequence[str], keys: AssetKeys) -> list[dg.AssetKey]:
-    """The keys of datasets and their sinks."""
-    found: list[dg.AssetKey] = []
-    for name in datasets:
-        found += keys.dataset(name)
-        found += [key for sink in project.datasets[name].model.sinks for key in keys.sink(sink, name)]
-    return found
-
-
-def made_of(project: Project, names: Sequence[str], first: str | None = None) -> list[str]:
-    """The datasets that are made of what connections give, directly or by way of others; and of a `first`, itself among
-    them.
-    """
-    made: list[str] = []
-    for name, dataset in project.datasets.items():  # each after those that it reads
-        if name == first or any(
-            ref.table in made if ref.is_derived else ref.connection in names for ref in dataset.reads
-        ):
-            made.append(name)
-    return made
 
 
 def _graph_of(instance: dg.DagsterInstance, run_id: str, keys: AssetKeys) -> bool:

@@ -15,9 +15,10 @@ import pyarrow as pa
 from connectors.datasets.constraints import RECORDS, Key, bind, unknown_column
 from connectors.datasets.invalid import Fault, invalid_batch
 from connectors.datasets.json_verdicts import JsonVerdicts
-from connectors.datasets.names import RESERVED, quoted
+from connectors.datasets.names import RESERVED
 from connectors.datasets.rules import Rules
 from connectors.errors import DatasetError
+from connectors.model.naming import quoted
 
 BATCH_RECORDS = 100_000
 _OF_VALUES = ("Conversion Error", "Invalid Input Error", "Out of Range Error")
@@ -124,7 +125,7 @@ class Checks:
         joins = [key.join(doubles[key.alias]) for key in self._bound.keys]
         joins += [lookup.join() for lookup in self._bound.lookups]
         records = f"{quoted(relation)} AS {quoted(RECORDS)}"
-        return f"SELECT {', '.join(columns)} FROM {' '.join((records, *joins))}"  # noqa: S608 - quoted names
+        return f"SELECT {', '.join(columns)} FROM {' '.join((records, *joins))}"
 
     def _split(self, batch: pa.RecordBatch) -> Split:
         width = len(self.schema)
@@ -179,7 +180,7 @@ def _compare(
 
 
 def _types(engine: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
-    found = engine.sql(f"SELECT * FROM {quoted(relation)}")  # noqa: S608
+    found = engine.sql(f"SELECT * FROM {quoted(relation)}")
     return {name: str(kind) for name, kind in zip(found.columns, found.types, strict=True)}
 
 

@@ -11,9 +11,10 @@ import pyarrow.types as pt
 
 from connectors.datasets.bounds import is_before, out_of_range
 from connectors.datasets.invalid import Fault, pointer
-from connectors.datasets.names import RESERVED, literal, quoted, suggestion
+from connectors.datasets.names import RESERVED, literal, suggestion
 from connectors.datasets.rules import Constraint, Pattern, Range
 from connectors.errors import DatasetError
+from connectors.model.naming import quoted
 
 RECORDS = f"{RESERVED}records"  # the alias of the records in the queries
 _HIT = f"{RESERVED}hit"
@@ -44,17 +45,17 @@ class Key:
         keys = ", ".join(f"{quoted(column)} AS k{at}" for at, column in enumerate(self.columns))
         names = ", ".join(f"k{at}" for at in range(len(self.columns)))
         known = " AND ".join(f"{quoted(column)} IS NOT NULL" for column in self.columns)
-        both = f"SELECT {keys}, true AS mine FROM {quoted(relation)} WHERE {known}"  # noqa: S608 - quoted names
+        both = f"SELECT {keys}, true AS mine FROM {quoted(relation)} WHERE {known}"
         if beside is not None:
-            both += f" UNION ALL SELECT {keys}, false FROM {quoted(beside)} WHERE {known}"  # noqa: S608
+            both += f" UNION ALL SELECT {keys}, false FROM {quoted(beside)} WHERE {known}"
         twice = "HAVING count(*) > 1 AND bool_or(mine)"
-        return f"SELECT {names} FROM ({both}) GROUP BY {names} {twice}"  # noqa: S608
+        return f"SELECT {names} FROM ({both}) GROUP BY {names} {twice}"
 
     def join(self, doubles: str) -> str:
         """Joins those keys, held in a table, to the records."""
         keys = ", ".join(f"k{at}" for at in range(len(self.columns)))
         on = _on({column: f"k{at}" for at, column in enumerate(self.columns)}, self.alias)
-        found = f'SELECT {keys}, true AS "{_HIT}" FROM {quoted(doubles)}'  # noqa: S608
+        found = f'SELECT {keys}, true AS "{_HIT}" FROM {quoted(doubles)}'
         return f"LEFT JOIN ({found}) AS {quoted(self.alias)} ON {on}"
 
 
@@ -79,7 +80,7 @@ class Lookup:
         """Joins the keys that are there to the records."""
         theirs = ", ".join(f"{quoted(name)} AS k{at}" for at, name in enumerate(self.on.values()))
         on = _on({name: f"k{at}" for at, name in enumerate(self.on)}, self.alias)
-        found = f'SELECT DISTINCT {theirs}, true AS "{_HIT}" FROM {quoted(self.relation)}'  # noqa: S608
+        found = f'SELECT DISTINCT {theirs}, true AS "{_HIT}" FROM {quoted(self.relation)}'
         return f"LEFT JOIN ({found}) AS {quoted(self.alias)} ON {on}"
 
 

@@ -1,4 +1,4 @@
-"""Names of columns, functions and relations: quoting them, finding them, and the nearest to one that is not there."""
+"""Names of columns, functions and relations: finding them, and the nearest to one that is not there."""
 
 from __future__ import annotations
 
@@ -9,11 +9,6 @@ from connectors.errors import DatasetError
 
 # Columns and relations that start so are for working, and never in what comes out.
 RESERVED = "_headwater_"
-
-
-def quoted(name: str) -> str:
-    """The name as a SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def literal(text: str) -> str:

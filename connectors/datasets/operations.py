@@ -13,10 +13,11 @@ from connectors.datasets import given
 from connectors.datasets.expression import Expression, check_type
 from connectors.datasets.frame import Frame, Path
 from connectors.datasets.growth import WRITTEN, check_growth
-from connectors.datasets.names import check_distinct, quoted
+from connectors.datasets.names import check_distinct
 from connectors.datasets.step import Guard, Item, Step
 from connectors.datasets.syntax import read_expression
 from connectors.errors import DatasetError
+from connectors.model.naming import quoted
 
 # Types by relation and column, of what a transform reads beside its input.
 Sources = Mapping[str, Mapping[str, Any]]

@@ -13,11 +13,12 @@ from connectors.datasets.engine import limited, one_line, open_engine
 from connectors.datasets.expression import INPUT, Query
 from connectors.datasets.frame import Frame, Path
 from connectors.datasets.growth import check_record, query_growth
-from connectors.datasets.names import RESERVED, check_distinct, quoted
+from connectors.datasets.names import RESERVED, check_distinct
 from connectors.datasets.operations import Operation, Sources
 from connectors.datasets.step import Step, selected
 from connectors.datasets.syntax import write_expression
 from connectors.errors import DatasetError
+from connectors.model.naming import quoted
 
 # A plan runs over no records; what takes longer is not the records' fault.
 PLAN_S = 60.0

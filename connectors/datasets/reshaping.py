@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 
 from connectors.datasets import given
 from connectors.datasets.frame import Frame, Path
-from connectors.datasets.names import check_distinct, quoted
+from connectors.datasets.names import check_distinct
 from connectors.datasets.operations import Sources, passed_on
 from connectors.datasets.step import Item, Step
 from connectors.datasets.syntax import column_tree, read_expression
 from connectors.errors import DatasetError
+from connectors.model.naming import quoted
 
 
 @dataclass(frozen=True)

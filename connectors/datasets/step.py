@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from connectors.datasets.names import RESERVED, literal, quoted
+from connectors.datasets.names import RESERVED, literal
 from connectors.datasets.syntax import Tree
+from connectors.model.naming import quoted
 
 
 @dataclass(frozen=True)

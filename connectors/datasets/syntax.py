@@ -17,8 +17,8 @@ from typing import Any
 import duckdb
 
 from connectors.datasets.engine import open_engine
-from connectors.datasets.names import quoted
 from connectors.errors import DatasetError
+from connectors.model.naming import quoted
 
 Tree = dict[str, Any]
 

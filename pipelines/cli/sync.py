@@ -75,11 +75,11 @@ def _chosen(project: Project, asked: Sequence[str], names: Sequence[str]) -> lis
 
 
 def _hanging(project: Project, chosen: Sequence[str]) -> list[str]:
-    from pipelines.sync import made_of
+    from pipelines.flows import datasets_of
 
     return [
         name
-        for dataset in made_of(project, chosen)
+        for dataset in datasets_of(project, chosen)
         for name in (
             f"datasets/{dataset}",
             *(f"sinks/{sink}/{dataset}" for sink in project.datasets[dataset].model.sinks),

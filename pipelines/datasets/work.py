@@ -20,7 +20,7 @@ from pipelines.datasets.outcome import SKIPPED, DatasetOutcome
 from pipelines.datasets.stored import NotThere
 from pipelines.extract import FAILED, SUCCESS, WARNING, describe
 
-MEMORY_BYTES = GIB
+MEMORY_BYTES = GIB // 2
 SECONDS = 3600.0  # that one dataset may take
 SAMPLES = 10  # records, and faults, that are shown
 
