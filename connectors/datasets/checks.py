@@ -21,7 +21,6 @@ from connectors.errors import DatasetError
 from connectors.model.naming import quoted
 
 BATCH_RECORDS = 100_000
-_OF_VALUES = ("Conversion Error", "Invalid Input Error", "Out of Range Error")
 _NUMBERS = (
     "TINYINT",
     "SMALLINT",
@@ -72,7 +71,8 @@ class Checks:
 
         For each unique key a pass over its columns comes before. All records whose key stands more than once are
         invalid, since nothing tells which is right; keys of the relation `beside` count too, whose records are
-        not given. Raises DatasetError for a reference's relation that has not the columns, or other types.
+        not given. Raises DatasetError for a reference's relation that has not the columns, or other types; what DuckDB
+        fails with for a value comes out as it is.
         """
         bound = self._bound
         for lookup in bound.lookups:
@@ -89,15 +89,6 @@ class Checks:
                 for batch in reader:
                     if batch.num_rows:
                         yield self._split(batch)
-        except (duckdb.DataError, OSError) as error:
-            # Read through Arrow, the same arrives as an OSError; the limits of the engine stay what they are.
-            if isinstance(error, OSError) and not str(error).startswith(_OF_VALUES):
-                raise
-            # What DuckDB says of these holds the value.
-            raise DatasetError(
-                "the records cannot be read: a value does not fit the type that it is cast to or compared with",
-                hint="use try_cast in the transform; give both sides of unique and reference rules one type",
-            ) from None
         finally:
             for table in doubles.values():
                 with contextlib.suppress(duckdb.Error):

@@ -101,7 +101,9 @@ def plan_query(query: Query, given: pa.Schema, sources: Mapping[str, pa.Schema],
             names = [str(row[0]) for row in engine.execute(f"DESCRIBE {query.text}").fetchall()]
             check_distinct(names, path)
             shown = [(name, quoted(name)) for name in names]
-            sql = selected(shown, f"(\n{query.text}\n) AS {quoted(RESERVED + 'result')}")
+            # Named by their places: DuckDB's names of expressions are its own.
+            columns = ", ".join(map(quoted, names))
+            sql = selected(shown, f"(\n{query.text}\n) AS {quoted(RESERVED + 'result')}({columns})")
             return Plan(_schema(engine, sql), sql)
     except duckdb.Error as error:
         raise DatasetError(one_line(error), hint="check the columns and their types", path=path) from None

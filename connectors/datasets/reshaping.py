@@ -56,7 +56,7 @@ class Flatten:
         elif kind.id in ("list", "array"):
             # A list that is null or empty gives one record with null, and the record stays.
             cast = f"CAST({sql} AS {kind.children[0][1]}[])" if kind.id == "array" else sql
-            shown = f"unnest(CASE WHEN len({cast}) > 0 THEN {cast} ELSE [NULL] END)"
+            shown = f"unnest(coalesce(nullif({cast}, []), [NULL]))"
             made = frame.origin(read_expression(f"unnest({sql})"))
             new = [Item(self.alias or names[-1], shown, made, size)]
         else:

@@ -35,34 +35,47 @@ def find_origins(dataset: DerivedDataset, plan: Plan, columns: Mapping[str, Sequ
     that it reads.
     """
     relations = {"input": dataset.source}
-    relations |= {name: DatasetRef.read(text) for name, text in dataset.transform.sources.items()}
+    relations |= {name.lower(): DatasetRef.read(text) for name, text in dataset.transform.sources.items()}
     schemas = {name: dict.fromkeys(names, "") for name, names in columns.items()}
     made = analyze(f"CREATE TABLE _headwater_made AS {plan.sql}", dialect="duckdb", schemas=schemas).to_dict()
-    plain = {text for names in columns.values() for name in names for text in (name, quoted(name))}
-    found = [Origin(None, relations[name], None) for name in made["in_tables"] if name in relations]
+    bare = {text for names in columns.values() for name in names for text in (name, quoted(name))}
+    plain = bare | {f"{relation}.{text}" for relation in columns for text in bare}
+    found = [
+        Origin(None, relations[name.lower()], None) for name in made["in_tables"] if name.lower() in relations
+    ]
     for flow in made["column_lineage"]:
         name = flow["downstream"]["column"]
         told = plan.expressions.get(name) or flow["expression"]
         if told in plain:  # handed on as it is
             told = None
         found += [
-            Origin(name, relations[one["table"]], one["column"], expression=told) for one in flow["upstreams"]
+            Origin(name, relations[one["table"].lower()], one["column"], expression=told)
+            for one in flow["upstreams"]
         ]
     found += [
-        Origin(use["downstream"]["column"], relations[use["table"]], use["column"], use["clause"])
+        Origin(use["downstream"]["column"], relations[use["table"].lower()], use["column"], use["clause"])
         for use in made["indirect"]
     ]
     return found
 
 
 def personal_columns(
-    dataset: DerivedDataset, origins: Sequence[Origin], known: Mapping[DatasetRef, Collection[str]]
+    dataset: DerivedDataset,
+    names: Sequence[str],
+    origins: Sequence[Origin],
+    known: Mapping[DatasetRef, Collection[str]],
 ) -> list[str]:
-    """The columns that are personal: those declared so, and what is made of such ones of other datasets."""
-    found = {
-        one.made for one in origins if one.made and not one.clause and one.column in known.get(one.ref, ())
+    """Of the columns `names` those that are personal: those declared so, in the dataset or what it is made of; what is
+    made of such ones; and, where there are any, what is made of nobody knows what.
+    """
+    declared = set(dataset.model.personal)
+    valued = [one for one in origins if one.made and one.column and not one.clause]
+    personal = {
+        str(one.made) for one in valued if one.column in declared or one.column in known.get(one.ref, ())
     }
-    return sorted(found | set(dataset.model.personal))
+    if declared or any(known.values()):
+        personal |= set(names) - {str(one.made) for one in valued}
+    return sorted(personal | declared)
 
 
 def dataset_rows(

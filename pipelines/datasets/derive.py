@@ -18,7 +18,7 @@ from connectors.datasets.plan import Plan, find_doubles
 from connectors.datasets.rules import Rules
 from connectors.errors import DatasetError
 from connectors.model.naming import quoted
-from lineage.store import DATASETS, RecordsWriter, SnapshotHeader, Store, StoredDataset, dataset_scope
+from lineage.store import DATASETS, SnapshotHeader, Store, StoredDataset, dataset_scope
 from lineage.store.datasets import read_schema
 from lineage.store.part_stream import PartStream
 from lineage.store.records_writer import WrittenTable
@@ -76,7 +76,8 @@ class _Derivation(DatasetWork):
         }
         rules = self._dataset.rules or Rules.read({}, self._project.folder)
         # A rule's relation is known once its columns are; the views cost nothing until they are read.
-        relations = {_GIVEN: stand.stored, **{ref_id: one.stored for ref_id, one in others.items()}}
+        relations = {_GIVEN: stand.stored, stand.ref.id: stand.stored}
+        relations |= {ref_id: one.stored for ref_id, one in others.items()}
         with (
             engine_over(self._store, relations, MEMORY_BYTES) as engine,
             limited(engine, SECONDS),
@@ -95,7 +96,7 @@ class _Derivation(DatasetWork):
             written = self._write(engine, plan, checks, rules, discarded)
         stands = [stand, *others.values()]
         known = {one.ref: one.header.state.get("personal", ()) for one in stands}
-        self.personal = personal_columns(self._dataset, self.origins, known)
+        self.personal = personal_columns(self._dataset, plan.schema.names, self.origins, known)
         return self._commit(written, stands, started_at)
 
     # -- steps
@@ -136,11 +137,7 @@ class _Derivation(DatasetWork):
             if not is_of_a_value(error):
                 raise
             if plan.guarded_sql is None:
-                # Not chained, and not quoted: what DuckDB says holds the value.
-                raise DatasetError(
-                    "its query fails for a record's value: a conversion, a division or a number out of range",
-                    hint="use try_cast, or try(...), where a value may not fit",
-                ) from None
+                raise
             # Somewhere a record makes an expression fail: slower, and it is told which.
             self.forget_counts()
             return self._written(engine, plan.guarded_sql, plan.faults_sql, checks, rules, discarded)
@@ -162,12 +159,15 @@ class _Derivation(DatasetWork):
         with ExitStack() as open_parts:
             part = open_parts.enter_context(self._store.records.stream(DATASETS, name, checks.schema))
             for rows in self._refused_before(engine, failed, discarded, kept):
-                self._refuse(rows, rules, quarantine)
+                self.count_invalid(rows)
+                quarantine.records(QUARANTINE, rows)
             for split in checks.split(engine, _MADE):
                 self._take(part, split.passed)
                 if split.invalid is not None:
-                    self._refuse(invalid_rows(split.invalid, kept), rules, quarantine)
-                    if rules.on_invalid == "warn":
+                    self.count_invalid(split.invalid)
+                    if rules.on_invalid == "quarantine":
+                        quarantine.records(QUARANTINE, invalid_rows(split.invalid, kept))
+                    elif rules.on_invalid == "warn":
                         self._take(part, _records_of(split.invalid, checks.schema))
             if self.invalid and rules.on_invalid == "fail":
                 first = self.faults[0]
@@ -206,11 +206,6 @@ class _Derivation(DatasetWork):
     def _take(self, part: PartStream, batch: pa.RecordBatch) -> None:
         part.add(batch)
         self.count(batch)
-
-    def _refuse(self, rows: pa.RecordBatch, rules: Rules, quarantine: RecordsWriter) -> None:
-        self.count_invalid(rows)
-        if rules.on_invalid != "fail":
-            quarantine.records(QUARANTINE, rows)
 
     def _commit(
         self, written: Mapping[str, WrittenTable], stands: Sequence[Stand], started_at: datetime

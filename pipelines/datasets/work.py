@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from connectors.datasets.engine import GIB, one_line
+from connectors.datasets.engine import GIB, is_of_a_value, one_line
 from connectors.errors import HeadwaterError
 from lineage.store import SnapshotHeader
 from pipelines.datasets.changes import ColumnChanges
@@ -22,6 +22,10 @@ from pipelines.extract import FAILED, SUCCESS, WARNING, describe
 
 MEMORY_BYTES = GIB // 2
 SECONDS = 3600.0  # that one dataset may take
+OF_A_VALUE = (
+    "a record's value does not fit: a conversion, a division or a number out of range "
+    "(use try_cast where a value may not fit; give both sides of unique and reference rules one type)"
+)
 SAMPLES = 10  # records, and faults, that are shown
 
 
@@ -71,7 +75,10 @@ def outcome_of(work: DatasetWork, name: str, partition: str, log: logging.Logger
     except NotThere as absent:
         status, error = SKIPPED, str(absent)
     except (HeadwaterError, duckdb.Error, pa.ArrowException, OSError) as fault:
-        error = describe(fault) if isinstance(fault, HeadwaterError) else one_line(fault)
+        if isinstance(fault, HeadwaterError):
+            error = describe(fault)
+        else:  # what DuckDB says of a value holds it
+            error = OF_A_VALUE if is_of_a_value(fault) else one_line(fault)
         log.error("dataset %s failed: %s", name, error)
     return DatasetOutcome(
         name,

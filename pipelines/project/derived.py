@@ -129,9 +129,13 @@ def _rules(model: DatasetModel, folder: Path, path: tuple[str, ...], faults: lis
 def fault_of(error: DatasetError, path: tuple[str, ...]) -> Fault:
     """An error within a part of the file, as the file's fault."""
     inner = tuple(map(str, error.context.get("path", ())))
-    place = ".".join((*path, *inner))
-    told = error.message.removeprefix(".".join(inner)) if inner else error.message
-    return Fault((*path, *inner), place + (told if told != error.message else f": {told}") + _hint(error))
+    told = f": {error.message}"
+    for length in range(len(inner), 0, -1):  # some messages begin with the place, or a part of it
+        place = ".".join(inner[:length])
+        if error.message.startswith((f"{place}: ", f"{place} ")):
+            told = error.message.removeprefix(place)
+            break
+    return Fault((*path, *inner), ".".join((*path, *inner)) + told + _hint(error))
 
 
 def _hint(error: DatasetError) -> str:

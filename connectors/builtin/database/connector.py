@@ -34,6 +34,7 @@ from connectors.model import CheckResult, DeclaredLineage, InternalResource, Tab
 from connectors.model.naming import dotted
 
 ROWS_AT_ONCE = 5_000
+OURS = "_headwater_"  # how tables begin in which sinks note what they have delivered
 NO_KEYS = ColumnKeys()
 
 
@@ -124,7 +125,9 @@ class Database(Connector):
         return {
             key: row
             for key, row in keyed
-            if self.config.takes_schema(key.schema) and self.config.takes_table(*key)
+            if self.config.takes_schema(key.schema)
+            and self.config.takes_table(*key)
+            and not key.table.startswith(OURS)
         }
 
     def _declare_tables(

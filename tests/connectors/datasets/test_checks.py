@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.datasets.checks import BATCH_RECORDS, Checks
+from connectors.datasets.engine import is_of_a_value
 from connectors.datasets.invalid import invalid_schema
 from connectors.datasets.rules import Rules
-from connectors.errors import DatasetError
 
 COLUMNS = pa.schema(
     [("id", pa.int64()), ("kind", pa.string()), ("amount", pa.float64()), ("customer", pa.int32())]
@@ -121,15 +121,15 @@ def test_a_consumer_that_stops_early_leaves_nothing_behind():
         assert engine.execute("select count(*) from duckdb_tables()").fetchall() == [(0,)]
 
 
-def test_a_value_that_the_engine_cannot_convert_is_not_told():
+def test_a_value_that_the_engine_cannot_convert_can_be_told_from_other_errors():
     records = pa.table({"a": [*map(str, range(200_000)), "secret"]})
     with open_engine(records=records) as engine:
         engine.execute("CREATE VIEW input AS SELECT a::INTEGER AS a FROM records")
         for rules in ({}, {"constraints": [{"unique": ["a"]}]}):
             checks = Checks(Rules.read(rules, Path()), pa.schema([("a", pa.int32())]))
-            with pytest.raises(DatasetError, match="try_cast") as raised:
+            with pytest.raises((duckdb.Error, OSError)) as raised:
                 list(checks.split(engine, "input"))
-            assert "secret" not in str(raised.value)
+            assert is_of_a_value(raised.value)
 
 
 def test_types_that_the_engine_changes_come_out_as_they_were():

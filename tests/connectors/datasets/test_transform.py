@@ -82,7 +82,7 @@ def test_compute_replaces_in_place_or_adds_at_the_end() -> None:
         }
     )
     assert plan.schema.names == ["id", "text", "address", "tags", "next"]
-    assert plan.expressions["next"] == "((id * 2) + 1)"
+    assert plan.expressions["next"] == "(id * 2) + 1"
     found = ran(plan.sql, ORDERS).to_pylist()
     assert sorted((record["id"], record["next"]) for record in found) == [(2, 3), (4, 5), (4, 5), (6, 7)]
 

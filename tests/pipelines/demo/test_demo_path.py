@@ -190,7 +190,7 @@ def test_a_printed_name_is_enough_of_an_id(synced):
 def test_what_it_says_to_type_next_works(synced, monkeypatch, capsys):
     monkeypatch.chdir(synced.folder)
     commands = [command for command, _ in next_commands(synced.folder)]
-    assert len(commands) == 6
+    assert len(commands) == 7
     for command in commands:
         program, *arguments = shlex.split(command)
         assert shutil.which(program) or Path(program).exists()
