@@ -30,8 +30,9 @@ sinks:
 """
 TABLE = """
     create table {table} as
-    select i::bigint as id, (i * 7919::bigint) % 1000000 as customer, 'item ' || (i % 5000) as item, (i % 10000) / 100.0::float8
-           as amount, (i % 17)::int as n, timestamptz '2026-01-01' + (i % 1000000) * interval '1 second' as placed,
+    select i::bigint as id, (i * 7919::bigint) % 1000000 as customer, 'item ' || (i % 5000) as item,
+           (i % 10000) / 100.0::float8 as amount, (i % 17)::int as n,
+           timestamptz '2026-01-01' + (i % 1000000) * interval '1 second' as placed,
            'c' || (i % 200000) || '@example.com' as email, i % 3 = 0 as paid, 'note ' || (i % 100000) as note,
            date '2026-01-01' + (i % 300)::int as due
     from generate_series(1, {rows}) i

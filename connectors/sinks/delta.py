@@ -13,27 +13,37 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from connectors.errors import DatasetError, HeadwaterError
 from connectors.model import CheckResult
 from connectors.sinks.delta_log import application_id, delivered_by_partition
 from connectors.sinks.delta_types import refuse_lacking
+from connectors.sinks.delta_upkeep import keep_up
 from connectors.sinks.feed import Feed
 from connectors.sinks.fitting import fitted, merged_schema
 from connectors.sinks.keys import Keys, kept
 from connectors.sinks.names import file_name
+from connectors.sinks.object_store import StoreLogin, store_target, told
 from connectors.sinks.sink import KEYED, Delivered, Delivery, Sink, SinkConfig, Target
 from connectors.sinks.workplace import BESIDE, remote_workplaces, workplace, workplace_name
 
-_WRITING = WriterProperties(compression="ZSTD", max_row_group_size=131_072)
+# Row groups as deltalake makes them: small ones make a write take twice as long. By key, the table is also read while
+# it is written, a row group at a time: there they are small.
+_WRITING = WriterProperties(compression="ZSTD")
+_WRITING_BY_KEY = WriterProperties(compression="ZSTD", max_row_group_size=131_072)
 # Little ahead of the reader: by default the dataset keeps whole files in memory (1.6 GB for 16 million rows).
 _SCAN: dict[str, Any] = {
     "batch_readahead": 1,
     "fragment_readahead": 1,
     "fragment_scan_options": pads.ParquetFragmentScanOptions(pre_buffer=False),
 }
-_VACUUM_EVERY = 50  # versions
+VACUUM_EVERY = 50
+
+
+class _Place(SinkConfig):
+    # Of its own, so that it comes before the login.
+    uri: str = Field(min_length=1, description="Folder or URL, such as ./lake or s3://bucket/lake")
 
 
 class Delta(Sink):
@@ -46,24 +56,16 @@ class Delta(Sink):
 
     kinds = frozenset({"delta"})
 
-    class Config(SinkConfig):
+    class Config(StoreLogin, _Place):
         """A folder, or an object store's URL."""
 
-        uri: str = Field(min_length=1, description="Folder or URL, such as ./lake or s3://bucket/lake")
-        region: str | None = Field(None, description="Of S3")
-        endpoint: str | None = Field(
-            None, description="Of a store that speaks S3, such as http://localhost:9000"
-        )
-        access_key_id: str | None = None
-        secret_access_key: SecretStr | None = None
+    def __init__(self, config: SinkConfig, folder: Path, *, vacuum_every: int = VACUUM_EVERY) -> None:
+        """`vacuum_every`: the versions of a table from one vacuum to the next."""
+        super().__init__(config, folder)
+        self._vacuum_every = vacuum_every
 
     def target(self, dataset: str) -> Target:
-        uri = f"{self._root}/{file_name(dataset)}"
-        if self._local:
-            return Target(uri, "file", "file", table=uri)
-        scheme, _, rest = uri.partition("://")
-        bucket, _, below = rest.partition("/")
-        return Target(uri, scheme, f"{scheme}://{bucket}", table=below)
+        return store_target(self._root, f"{self._root}/{file_name(dataset)}")
 
     def delivered(self, dataset: str) -> dict[str, int]:
         with _told(self.target(dataset).uri):
@@ -79,13 +81,15 @@ class Delta(Sink):
             known = None if table is None else table.transaction_version(app_id)
             if known is not None and known >= delivery.number:
                 return Delivered(0, uri, already=True)
+            upkeep: list[Transaction] = []
             if table is not None:
-                self._vacuum(table)
+                upkeep = keep_up(table, Path(uri) if self._local else None, self._vacuum_every)
             mode = self.config.mode
-            # Done again on a newer version, an overwrite would take away what another has written meanwhile.
+            # Done again on a newer version, an overwrite would take away what another has written meanwhile, and the
+            # first commit would give the table other columns.
             commit = CommitProperties(
-                app_transactions=[Transaction(app_id, delivery.number)],
-                max_commit_retries=None if mode == "append" else 0,
+                app_transactions=[Transaction(app_id, delivery.number), *upkeep],
+                max_commit_retries=None if mode == "append" and table is not None else 0,
             )
             if mode in KEYED:
                 return self._by_key(table, uri, delivery, commit, folder)
@@ -165,14 +169,9 @@ class Delta(Sink):
                 mode="error" if table is None else "append" if append else "overwrite",
                 schema_mode=None if table is None else "merge" if append else "overwrite",
                 storage_options=self._options or None,
-                writer_properties=_WRITING,
+                writer_properties=_WRITING_BY_KEY if self.config.mode in KEYED else _WRITING,
                 commit_properties=commit,
             )
-
-    def _vacuum(self, table: DeltaTable) -> None:
-        if table.version() % _VACUUM_EVERY == _VACUUM_EVERY - 1:
-            table.vacuum(dry_run=False, full=True)
-            table.update_incremental()
 
     # -- where it is
 
@@ -192,12 +191,11 @@ class Delta(Sink):
     @property
     def _options(self) -> dict[str, str]:
         config = self.config
-        secret = config.secret_access_key.get_secret_value() if config.secret_access_key else None
         options = {
             "AWS_REGION": config.region,
             "AWS_ENDPOINT_URL": config.endpoint,
             "AWS_ACCESS_KEY_ID": config.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": secret,
+            "AWS_SECRET_ACCESS_KEY": config.secret(),
         }
         given = {name: value for name, value in options.items() if value}
         if (config.endpoint or "").startswith("http://"):
@@ -241,18 +239,19 @@ def _try_writing(root: Path) -> None:
 
 @contextmanager
 def _told(uri: str) -> Iterator[None]:
-    """deltalake's errors in our words. They may quote a value, or the options of a store."""
-    try:
-        yield
-    except CommitFailedError as error:
-        raise DatasetError(
-            f"{uri}: another delivery was written meanwhile", hint="deliver it again", retryable=True
-        ) from error
-    except DeltaError as error:
-        cause = "the disk is full" if "No space left" in str(error) else type(error).__name__
-        raise DatasetError(
-            f"{uri} cannot be written: {cause}", retryable="already exists" in str(error)
-        ) from error
-    except (OSError, pa.ArrowException) as error:
-        cause = getattr(error, "strerror", None) or type(error).__name__
-        raise DatasetError(f"{uri} cannot be written: {cause}") from error
+    """deltalake's errors in our words."""
+    with told(uri, DeltaError, OSError, pa.ArrowException):
+        try:
+            yield
+        except CommitFailedError as error:
+            raise _met(uri) from error
+        except DeltaError as error:
+            if "already exists" in str(error):  # another made the table meanwhile
+                raise _met(uri) from error
+            raise
+
+
+def _met(uri: str) -> DatasetError:
+    return DatasetError(
+        f"{uri}: another delivery was written meanwhile", hint="deliver it again", retryable=True
+    )

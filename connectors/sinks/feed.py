@@ -10,6 +10,7 @@ import pyarrow as pa
 from connectors.errors import DatasetError, HeadwaterError
 
 BATCH_ROWS = 65_536
+_LONGEST_ROWS = 131_072  # what comes in longer batches is cut
 
 
 class Feed:
@@ -38,8 +39,8 @@ class Feed:
         try:
             with self._open() as reader:
                 for whole in reader:
-                    for start in range(0, whole.num_rows, BATCH_ROWS):
-                        batch = whole.slice(start, BATCH_ROWS)
+                    for start in range(0, whole.num_rows, _LONGEST_ROWS):
+                        batch = whole.slice(start, _LONGEST_ROWS)
                         self._look_at_key(batch)
                         self.rows += batch.num_rows
                         yield batch if self._change is None else self._change(batch)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +19,61 @@ from connectors.errors import DatasetError
 from connectors.sinks.workplace import BESIDE, remote_workplaces, workplace, workplace_name
 
 _BLOCK_BYTES = 8 * 1024 * 1024
+_S3_BYTES = 5 * 1024**3  # S3 copies no longer object, and a finished file takes its place by a copy
+_LEFT = timedelta(days=1)  # after which what another machine began counts as left behind
+
+
+class Written:
+    """A stream that knows what passed: how many bytes, and their digest."""
+
+    def __init__(self, stream: Any, longest_bytes: int | None) -> None:
+        self._stream = stream
+        self._longest = longest_bytes
+        self._known = hashlib.blake2b(digest_size=16)
+        self.bytes = 0
+
+    def write(self, data: Any) -> int:
+        """Raises DatasetError when it becomes longer than the place takes."""
+        size = memoryview(data).nbytes
+        self.bytes += size
+        if self._longest is not None and self.bytes > self._longest:
+            raise DatasetError(
+                f"a file of more than {self._longest} bytes cannot be put into this store",
+                hint="use the sink delta, or deliver smaller partitions with mode: append",
+            )
+        self._known.update(data)
+        self._stream.write(data)
+        return size
+
+    def digest(self) -> str:
+        return self._known.hexdigest()
+
+    def tell(self) -> int:
+        return self.bytes
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    @property
+    def closed(self) -> bool:
+        return bool(self._stream.closed)
 
 
 class FilePlace:
-    """A folder of a file system; paths are below it. `uri` is what the folder is called, without a login."""
+    """A folder of a file system; paths are below it. `uri` is what the folder is called, without a login.
 
-    def __init__(self, uri: str, files: pafs.FileSystem, root: str, *, local: bool) -> None:
+    Nothing locks a folder that is not local: what each delivery begins there has a name of its own.
+    """
+
+    def __init__(
+        self, uri: str, files: pafs.FileSystem, root: str, *, local: bool, longest_bytes: int | None = None
+    ) -> None:
         self.uri = uri
         self.files = files
         self._root = root
         self._local = local
+        self._longest_bytes = longest_bytes
+        self._token = "" if local else f".{uuid.uuid4().hex}"
 
     def path(self, name: str) -> str:
         return f"{self._root}/{name}"
@@ -41,29 +89,32 @@ class FilePlace:
 
     @contextmanager
     def work(self, name: str) -> Iterator[Path]:
-        """A local folder to work in; see `workplace`. What a killed delivery began to write here is removed."""
-        if self._local:
-            with workplace(Path(self._root) / BESIDE, name) as folder:
-                self._remove_begun(name)
+        """A local folder to work in; see `workplace`. What was begun here and not finished is removed."""
+        here = Path(self._root) / BESIDE if self._local else remote_workplaces()
+        with workplace(here, name if self._local else workplace_name(f"{self.uri}/{name}")) as folder:
+            self._remove_left(name)
+            try:
                 yield folder
-        else:
-            with workplace(remote_workplaces(), workplace_name(f"{self.uri}/{name}")) as folder:
-                self._remove_begun(name)
-                yield folder
+            except Exception:
+                with suppress(OSError):  # the next delivery does it
+                    self._remove_begun(name)
+                raise
 
     def begun(self, name: str) -> str:
         """The path at which a file of a dataset is written until it is finished."""
-        return f"{BESIDE}/{name}.begun"
+        return f"{BESIDE}/{name}{self._token}.begun"
 
-    def open_begun(self, name: str) -> Any:
+    @contextmanager
+    def open_begun(self, name: str) -> Iterator[Written]:
         path = self.path(self.begun(name))
-        self.files.create_dir(os.path.dirname(path), recursive=True)
-        return self.files.open_output_stream(path)
+        self._make_folder_of(path)
+        with self.files.open_output_stream(path) as stream:
+            yield Written(stream, self._longest_bytes)
 
     def settle(self, name: str, final: str) -> None:
         """Puts the begun file of a dataset where `final` is, at once, and for good."""
         begun, there = self.path(self.begun(name)), self.path(final)
-        self.files.create_dir(os.path.dirname(there), recursive=True)
+        self._make_folder_of(there)
         if self._local:
             _flush(begun)
             os.replace(begun, there)
@@ -107,11 +158,25 @@ class FilePlace:
                     with suppress(OSError):  # it holds something
                         one.rmdir()
 
+    def _make_folder_of(self, path: str) -> None:
+        if not isinstance(self.files, pafs.S3FileSystem):  # which has none
+            self.files.create_dir(os.path.dirname(path), recursive=True)
+
     def _remove_begun(self, name: str) -> None:
         # One of the content, one of what lies beside it.
         for one in (name, f"{name}.note"):
             if self.exists(self.begun(one)):
                 self.files.delete_file(self.path(self.begun(one)))
+
+    def _remove_left(self, name: str) -> None:
+        if self._local:
+            self._remove_begun(name)
+            return
+        pattern = re.compile(rf"{re.escape(name)}(\.note)?\.[0-9a-f]{{32}}\.begun")
+        before = datetime.now(UTC) - _LEFT
+        for one in self.files.get_file_info(pafs.FileSelector(self.path(BESIDE), allow_not_found=True)):
+            if pattern.fullmatch(one.base_name) and one.mtime is not None and one.mtime < before:
+                self.files.delete_file(one.path)
 
 
 def open_place(path: str, folder: Path, options: dict[str, str | None]) -> FilePlace:
@@ -127,9 +192,8 @@ def open_place(path: str, folder: Path, options: dict[str, str | None]) -> FileP
             if endpoint:
                 protocol, _, host = endpoint.rpartition("://")
                 given |= {"endpoint_override": host, "scheme": protocol or "https"}
-            return FilePlace(
-                f"s3://{rest.rstrip('/')}", pafs.S3FileSystem(**given), rest.rstrip("/"), local=False
-            )
+            store, root = pafs.S3FileSystem(**given), rest.rstrip("/")
+            return FilePlace(f"s3://{root}", store, root, local=False, longest_bytes=_S3_BYTES)
         files, root = pafs.FileSystem.from_uri(path)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
         raise DatasetError(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from itertools import chain
 from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from connectors.errors import DatasetError, HeadwaterError
 from connectors.model import CheckResult
@@ -21,39 +21,33 @@ from connectors.sinks.fitting import fitted
 from connectors.sinks.keys import Keys, kept
 from connectors.sinks.names import file_name, name_of
 from connectors.sinks.notes import Note
+from connectors.sinks.object_store import StoreLogin, store_target, told
 from connectors.sinks.sink import KEYED, Delivered, Delivery, Sink, SinkConfig, Target
+
+
+class _Place(SinkConfig):
+    # Of its own, so that it comes before the login.
+    path: str = Field(min_length=1, description="Folder or URL, such as ./out or s3://bucket/folder")
+    format: Literal["parquet", "csv", "jsonl"] = "parquet"
 
 
 class Files(Sink):
     """Writes one file for each dataset, or with append a folder with a file for each delivery.
 
-    The file is written beside its place and put there at once. An object store has no lock that all machines see:
-    there, of two deliveries by two machines the later one stands.
+    The file is written beside its place and put there at once. An object store has no lock that all machines see, and
+    a file and its note change one after the other: of two machines that deliver one dataset at once, the file of one
+    stands, whole, and the note may be the other's. Let one machine deliver a dataset, or use Delta. S3 puts no file
+    of more than 5 GiB into its place.
     """
 
     kinds = frozenset({"files"})
 
-    class Config(SinkConfig):
+    class Config(StoreLogin, _Place):
         """A folder, or an object store's URL."""
-
-        path: str = Field(min_length=1, description="Folder or URL, such as ./out or s3://bucket/folder")
-        format: Literal["parquet", "csv", "jsonl"] = "parquet"
-        region: str | None = Field(None, description="Of S3")
-        endpoint: str | None = Field(
-            None, description="Of a store that speaks S3, such as http://localhost:9000"
-        )
-        access_key_id: str | None = None
-        secret_access_key: SecretStr | None = None
 
     def target(self, dataset: str) -> Target:
         place = self._place()
-        uri = f"{place.uri}/{self._final(file_name(dataset))}"
-        scheme, _, rest = place.uri.rpartition("://")
-        if not scheme:
-            return Target(uri, "file", "file", table=uri)
-        bucket = rest.partition("/")[0]
-        below = uri.removeprefix(f"{scheme}://{bucket}/")
-        return Target(uri, scheme, f"{scheme}://{bucket}", table=below)
+        return store_target(place.uri, f"{place.uri}/{self._final(file_name(dataset))}")
 
     def delivered(self, dataset: str) -> dict[str, int]:
         place, name = self._place(), file_name(dataset)
@@ -104,10 +98,10 @@ class Files(Sink):
         self, place: FilePlace, name: str, delivery: Delivery, held: dict[str, int], folder: Path
     ) -> Delivered:
         form, file = self._format(), self._final(name)
-        note, there = Note(place, name, file), place.path(file)
+        note = Note(place, name, file)
         deleted = None
         if self.config.mode in KEYED and place.exists(file):
-            feed, deleted = self._merge(place, name, delivery, folder)
+            feed, deleted, digest = self._merge(place, name, delivery, folder)
         else:
             feed = Feed(delivery.records, delivery.dataset, change=form.rows, key=self.config.key)
             schema = form.row_schema(delivery.schema)
@@ -115,10 +109,7 @@ class Files(Sink):
                 with self._keys(form, schema, delivery, folder) as keys:
                     self._give(keys, form, delivery, schema)
                 deleted = 0
-            self._write(place, name, form, schema, feed, feed.batches())
-        digest = place.digest(place.begun(name))
-        if digest is None:
-            raise DatasetError(f"{there}: what was written is gone", retryable=True)
+            digest = self._write(place, name, form, schema, feed, feed.batches())
         note.announce(held, delivery.partition, delivery.number, digest)
         place.settle(name, file)
         note.confirm({**held, delivery.partition: delivery.number})
@@ -126,7 +117,7 @@ class Files(Sink):
             feed.rows, f"{place.uri}/{file}", deleted if self.config.mode == "delete_stale" else None
         )
 
-    def _merge(self, place: FilePlace, name: str, delivery: Delivery, folder: Path) -> tuple[Feed, int]:
+    def _merge(self, place: FilePlace, name: str, delivery: Delivery, folder: Path) -> tuple[Feed, int, str]:
         """Writes what is given, and of the file that is there the rows that it does not take the place of."""
         form, there = self._format(), place.path(self._final(name))
         with place.files.open_input_file(there) as first, place.files.open_input_file(there) as second:
@@ -150,8 +141,8 @@ class Files(Sink):
                     key=self.config.key,
                 )
                 rest = (fitted(batch, schema) for batch in kept(form.read(second)[1], keys.survivors()))
-                self._write(place, name, form, schema, feed, chain(rest, feed.batches()))
-                return feed, keys.deleted()
+                digest = self._write(place, name, form, schema, feed, chain(rest, feed.batches()))
+                return feed, keys.deleted(), digest
 
     def _keys(self, form: FileFormat, schema: pa.Schema, delivery: Delivery, folder: Path) -> Keys:
         types = form.keys(_empty(schema)).schema.types
@@ -176,9 +167,11 @@ class Files(Sink):
         schema: pa.Schema,
         feed: Feed,
         batches: Iterable[pa.RecordBatch],
-    ) -> None:
+    ) -> str:
+        """Gives the digest of what it wrote."""
         with feed.guard(), place.open_begun(name) as stream:
             form.write(stream, schema, batches)
+            return stream.digest()
 
     # -- what is there
 
@@ -200,12 +193,11 @@ class Files(Sink):
 
     def _place(self) -> FilePlace:
         config = self.config
-        secret = config.secret_access_key.get_secret_value() if config.secret_access_key else None
         options = {
             "region": config.region,
             "endpoint": config.endpoint,
             "access_key": config.access_key_id,
-            "secret_key": secret,
+            "secret_key": config.secret(),
         }
         return open_place(config.path, self.folder, options)
 
@@ -214,14 +206,5 @@ def _empty(schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist([], schema=schema)
 
 
-@contextmanager
-def _told(place: FilePlace) -> Iterator[None]:
-    """An error of the file system or of Arrow, in our words."""
-    try:
-        yield
-    except HeadwaterError:
-        raise
-    except (OSError, pa.ArrowException) as error:
-        # Arrow's words may quote a value.
-        cause = getattr(error, "strerror", None) or type(error).__name__
-        raise DatasetError(f"{place.uri} cannot be written to: {cause}") from error
+def _told(place: FilePlace) -> AbstractContextManager[None]:
+    return told(place.uri, OSError, pa.ArrowException)

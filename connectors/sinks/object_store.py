@@ -9,8 +9,9 @@ from pathlib import PurePosixPath
 
 from pydantic import Field, SecretStr
 
+from connectors.connector import ConnectorConfig
 from connectors.errors import DatasetError
-from connectors.sinks.sink import SinkConfig, Target
+from connectors.sinks.sink import Target
 
 # What the libraries' words hold, by cause; the words themselves may quote a value, or the options of the store.
 _CAUSES: tuple[tuple[str, str, str | None, bool], ...] = (
@@ -43,13 +44,11 @@ _CAUSES: tuple[tuple[str, str, str | None, bool], ...] = (
 )
 
 
-class StoreConfig(SinkConfig):
+class StoreLogin(ConnectorConfig):
     """The login of a store that speaks S3; without one, the environment's."""
 
     region: str | None = Field(None, description="Of S3")
-    endpoint: str | None = Field(
-        None, description="Of a store that speaks S3, such as http://localhost:9000"
-    )
+    endpoint: str | None = Field(None, description="Of a store that speaks S3, such as http://localhost:9000")
     access_key_id: str | None = None
     secret_access_key: SecretStr | None = None
 

@@ -13,7 +13,8 @@ from psycopg.sql import SQL, Identifier
 
 from connectors.errors import DatasetError
 from connectors.sinks.postgres import Postgres
-from tests.connectors.sinks.laws import AWKWARD, Opened, SinkLaws, delivery, row
+from tests.connectors.sinks.deliveries import Opened, delivery, row
+from tests.connectors.sinks.laws import SinkLaws
 
 MOMENT = datetime(2026, 11, 20, 8, 30, 0, 250000, tzinfo=UTC)
 NAME = uuid.UUID("12345678-1234-5678-1234-567812345678")
@@ -57,16 +58,14 @@ class TestPostgres(SinkLaws):
 
     @pytest.fixture
     def opened(self, url, tmp_path):
-        def read(dataset, mode):
+        def table(dataset, mode):
             with psycopg.connect(url) as connection:
                 query = connection.execute(SQL("select * from public.{}").format(Identifier(dataset)))
                 names = [one.name for one in query.description]
-                return [
-                    {n: None if v is None else str(v) for n, v in zip(names, one, strict=True)}
-                    for one in query.fetchall()
-                ]
+                columns = list(zip(*query.fetchall(), strict=True)) or [()] * len(names)
+            return pa.table(dict(zip(names, map(pa.array, columns), strict=True)))
 
-        return Opened(Postgres, {"url": url}, tmp_path, read, awkward=AWKWARD)
+        return Opened(Postgres, {"url": url}, tmp_path, table)
 
     @pytest.mark.parametrize(("mode", "key"), [("append", ()), ("upsert", ("id",))])
     def test_every_type_arrives(self, opened, url, mode, key):

@@ -9,7 +9,8 @@ import pytest
 
 from connectors.errors import DatasetError
 from connectors.sinks.duckdb import DuckDB
-from tests.connectors.sinks.laws import AWKWARD, Opened, SinkLaws, delivery, row
+from tests.connectors.sinks.deliveries import Opened, delivery, row
+from tests.connectors.sinks.laws import SinkLaws
 
 HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
 
@@ -17,17 +18,12 @@ HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush
 class TestDuckDB(SinkLaws):
     @pytest.fixture
     def opened(self, tmp_path):
-        def read(dataset, mode):
+        def table(dataset, mode):
             name = dataset.replace('"', '""')
             with duckdb.connect(str(tmp_path / "shop.duckdb")) as engine:
-                query = engine.execute(f'from main."{name}"')
-                names = [one[0] for one in query.description]
-                return [
-                    {n: None if v is None else str(v) for n, v in zip(names, one, strict=True)}
-                    for one in query.fetchall()
-                ]
+                return engine.sql(f'from main."{name}"').to_arrow_table()
 
-        return Opened(DuckDB, {"path": "shop.duckdb"}, tmp_path, read, awkward=AWKWARD)
+        return Opened(DuckDB, {"path": "shop.duckdb"}, tmp_path, table)
 
     def test_a_file_that_another_process_has_open_is_told_to_be_in_use(self, opened):
         sink = opened.make("append")

@@ -5,12 +5,13 @@ import json
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
-import duckdb
 import pyarrow as pa
 import pytest
 
 from connectors.sinks.files import Files
-from tests.connectors.sinks.laws import Opened, SinkLaws, delivery, row
+from tests.connectors.sinks.deliveries import Opened, delivery, row
+from tests.connectors.sinks.file_reading import read_files
+from tests.connectors.sinks.laws import SinkLaws
 
 MOMENT = datetime(2026, 11, 20, 8, 30, 0, 250000, tzinfo=UTC)
 TYPES = pa.schema(
@@ -26,40 +27,16 @@ VALUES = {
 }  # fmt: skip
 
 
-def reader(extension):
-    def read(opened, dataset, mode):
-        path = opened.make(mode, ["id"]).target(dataset).uri
-        found = f"{path}/*.{extension}" if mode == "append" else path
-        sources = {
-            "parquet": "read_parquet(?, union_by_name = true)",
-            "csv": "read_csv(?, header = true, all_varchar = true, nullstr = '', allow_quoted_nulls = false, "
-            "delim = ',', quote = '\"', escape = '\"', new_line = '\\n', union_by_name = true)",
-            "jsonl": "read_json(?, format = 'newline_delimited', union_by_name = true)",
-        }
-        with duckdb.connect() as engine:
-            query = engine.execute(f"from {sources[extension]}", [found])
-            names = [one[0] for one in query.description]
-            return [
-                {n: None if v is None else str(v) for n, v in zip(names, one, strict=True)}
-                for one in query.fetchall()
-            ]
-
-    return read
-
-
 class FileLaws(SinkLaws):
     extension = ""
 
     @pytest.fixture
     def opened(self, tmp_path):
-        read = reader(self.extension)
-        opened = Opened(
-            Files,
-            {"path": "./out", "format": self.extension},
-            tmp_path,
-            lambda dataset, mode: read(opened, dataset, mode),
-            strict_types=self.extension == "parquet",
-        )
+        def table(dataset, mode):
+            return read_files(opened.make(mode, ["id"]).target(dataset).uri, self.extension, mode)
+
+        config = {"path": "./out", "format": self.extension}
+        opened = Opened(Files, config, tmp_path, table, strict_types=self.extension == "parquet")
         return opened
 
     def test_nothing_begun_stays(self, opened):
