@@ -29,6 +29,7 @@ from pipelines.project.sink import resolve_sink
 
 _NOW, _BEFORE = "_headwater_now", "_headwater_delivered"
 _BATCH_ROWS = 100_000
+_BY_DIFFERENCE = ("append", "delete_stale")  # modes for which it counts what was delivered before
 
 
 def deliver_dataset(
@@ -107,10 +108,11 @@ class _Deliverer:
         self.schema = stand.stored.columns
         if self.schema is None:
             raise DatasetError(f"the columns of {self._dataset} are not known", hint="sync it again")
-        before = self._before(sink, stand)
+        held = self._held(sink, stand)
+        before = next(iter(held.values()), None)
         number = time.time_ns() // 1000
-        if sink.config.mode in ("append", "delete_stale"):
-            self._note(number, stand, before)
+        if sink.config.mode in _BY_DIFFERENCE:
+            self._note(number, stand, held)
         self.personal = stand.header.state.get("personal", ())
         with ExitStack() as opened:
             engine = opened.enter_context(engine_over(self._store, {_NOW: stand.stored}, MEMORY_BYTES))
@@ -126,24 +128,24 @@ class _Deliverer:
         if newest and newest.partition > self._partition and not stand.header.state.get("windowed"):
             raise NotThere(f"{self._sink} holds {self._dataset} of {newest.partition}, which is later")
 
-    def _before(self, sink: Sink, stand: Stand) -> StoredDataset | None:
-        """What the target was given last, of which new and stale records are told. A window's records are its own:
-        there it is what was given for the same partition.
+    def _held(self, sink: Sink, stand: Stand) -> dict[str, StoredDataset]:
+        """What the target was given last, by the delivery's number: against it new and stale records are told. A
+        window's records are its own: there it is what was given for the same partition.
 
         Raises DatasetError where nothing is stored any more of what the target holds.
         """
-        if sink.config.mode not in ("append", "delete_stale"):
-            return None
+        if sink.config.mode not in _BY_DIFFERENCE:
+            return {}
         held = sink.delivered(self._dataset)
         if stand.header.state.get("windowed"):
             held = {key: number for key, number in held.items() if key == self._partition}
         if not held:
-            return None
+            return {}
         number = str(max(held.values()))
         for header in self._store.snapshots.headers(self._notes):
             noted = self._store.snapshots.datasets(header)
             if number in noted:
-                return noted[number]
+                return {number: noted[number]}
         raise DatasetError(
             f"{self._sink} holds delivery {number} of {self._dataset}, of which this project's storage knows nothing, "
             "so that nothing tells which records are new",
@@ -154,17 +156,14 @@ class _Deliverer:
     def _notes(self) -> str:
         return f"{sink_scope(self._sink, self._dataset)}/deliveries"
 
-    def _note(self, number: int, stand: Stand, before: StoredDataset | None) -> None:
-        """Notes, before the target is written, what the delivery of this number gives; what it gave before stays."""
-        newest = self._store.snapshots.newest(self._notes, self._partition)
-        there = (
-            self._store.snapshots.datasets(newest) if newest and newest.partition == self._partition else {}
-        )
-        kept = {key: one for key, one in there.items() if before is not None and one == before}
+    def _note(self, number: int, stand: Stand, held: Mapping[str, StoredDataset]) -> None:
+        """Notes, before the target is written, what the delivery of this number gives, beside what the target holds:
+        which of both it is, the target says itself.
+        """
         header = SnapshotHeader(
             self._notes, self._partition, self._run.run_id, True, started_at=_now(), ended_at=_now()
         )
-        noted = {**kept, str(number): stand.stored}
+        noted = {**held, str(number): stand.stored}
         self._store.snapshots.commit(header, ROWS.empty_table(), datasets=lambda _, __: noted)
 
     # -- what is written

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 
@@ -64,11 +63,12 @@ class _Derivation(DatasetWork):
         self._dataset = dataset
         self._partition = partition
         self._run = run
-        self._before = store.snapshots.newest(dataset_scope(dataset.name), partition)
+        self._before: SnapshotHeader | None = None
 
     def run(self) -> SnapshotHeader:
         """Raises NotThere, DatasetError, StoreError, and what DuckDB raises."""
         started_at = datetime.now(UTC)
+        self._before = self._store.snapshots.newest(dataset_scope(self._dataset.name), self._partition)
         stand = find_stand(self._store, self._dataset.source, self._partition, exactly=True)
         others = {
             ref.id: find_stand(self._store, ref, self._partition, exactly=ref.is_derived)
@@ -134,9 +134,7 @@ class _Derivation(DatasetWork):
         try:
             return self._written(engine, plan.sql, None, checks, rules, discarded)
         except (duckdb.Error, pa.ArrowException, OSError) as error:
-            if not is_of_a_value(error):
-                raise
-            if plan.guarded_sql is None:
+            if plan.guarded_sql is None or not is_of_a_value(error):
                 raise
             # Somewhere a record makes an expression fail: slower, and it is told which.
             self.forget_counts()
@@ -156,8 +154,7 @@ class _Derivation(DatasetWork):
         kept = quarantine_schema(checks.schema)
         quarantine = self._store.records.writer(dataset_scope(name))
         quarantine.dataset(Dataset(QUARANTINE), kept)
-        with ExitStack() as open_parts:
-            part = open_parts.enter_context(self._store.records.stream(DATASETS, name, checks.schema))
+        with self._store.records.stream(DATASETS, name, checks.schema) as part:
             for rows in self._refused_before(engine, failed, discarded, kept):
                 self.count_invalid(rows)
                 quarantine.records(QUARANTINE, rows)

@@ -131,7 +131,7 @@ OPERATIONS = {
         {
             "customers -> *: direct",
             *(
-                f"{start} -> text: direct = lookup_1."name" || CAST(((amount * 2) + id) AS VARCHAR)"
+                f'{start} -> text: direct = lookup_1."name" || CAST(((amount * 2) + id) AS VARCHAR)'
                 for start in ("orders.amount", "orders.id", "customers.name")
             ),
             "orders.amount -> *: indirect where",
