@@ -126,7 +126,7 @@ def sink_rows(sink: str, dataset: str, target: Target, schema: pa.Schema) -> pa.
         Resource(
             entity_type="table",
             databuilder_id=key,
-            title=target.table or dataset,
+            title=dataset,
             native_type=target.platform,
             database=target.database,
             schema=target.schema,
