@@ -1,4 +1,4 @@
-"""A table of a real PostgreSQL to one Parquet file, through the store: two million records, and ten. Each step in a
+"""A table of a real PostgreSQL to one Parquet file, through the store: ten million records, and thirty. Each step in a
 process of its own; how much more memory the larger table takes says what a hundred million would.
 """
 
@@ -15,7 +15,7 @@ import psycopg
 
 from bench.measure import ROOT, Figure
 
-FEW, MANY, ASKED = 2_000_000, 10_000_000, 100_000_000
+FEW, MANY, ASKED = 10_000_000, 30_000_000, 100_000_000
 STEPS = ("extract", "derive", "deliver")
 PROJECT = """
 name: stream
@@ -61,8 +61,8 @@ def run(folder: Path) -> Iterator[Figure]:
         server.cleanup()
     for step in STEPS:
         few, many = peaks[step]
-        yield Figure(f"{step}: ten million records", MANY / seconds[step], "records/s")
-        yield Figure(f"{step}: peak, ten million", many, "GiB", 1.0)
+        yield Figure(f"{step}: thirty million records", MANY / seconds[step], "records/s")
+        yield Figure(f"{step}: peak, thirty million", many, "GiB", 1.0)
         growing = max(0.0, (many - few) / (MANY - FEW))
         yield Figure(
             f"{step}: peak, a hundred million (extrapolated)", many + growing * (ASKED - MANY), "GiB", 1.0

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from connectors.errors import DatasetError, HeadwaterError
 from connectors.model import CheckResult
+from connectors.sinks.delta_files import take_over
 from connectors.sinks.delta_log import application_id, delivered_by_partition
 from connectors.sinks.delta_types import refuse_lacking
 from connectors.sinks.delta_upkeep import keep_up
@@ -93,6 +94,8 @@ class Delta(Sink):
             )
             if mode in KEYED:
                 return self._by_key(table, uri, delivery, commit, folder)
+            if mode == "replace" and self._local and delivery.files:
+                return Delivered(take_over(table, uri, delivery, commit), uri)
             schema = delivery.schema.remove_metadata()
             if mode == "append" and table is not None:
                 schema = merged_schema(_schema(table), schema, uri)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 
 from pydantic import Field, model_validator
 
@@ -41,13 +41,27 @@ class SinkConfig(ConnectorConfig):
         return self
 
 
+class RecordsFile(Protocol):
+    """A Parquet file of this machine: its rows, and their statistics as Delta's log has them, in JSON."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def statistics(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class Delivery:
     """What is to be written of one dataset and partition.
 
     `number` names the delivery, a later one has a larger: int64, microseconds. `records` gives all records, for
     append the new ones alone; each call reads the same ones anew. `stale` gives the key columns of records that an
-    earlier delivery gave and this one has not; delete_stale needs it.
+    earlier delivery gave and this one has not; delete_stale needs it. `files`, where there are any, hold exactly what
+    `records` gives: a sink may copy them instead.
     """
 
     dataset: str
@@ -56,6 +70,7 @@ class Delivery:
     schema: pa.Schema
     records: Callable[[], pa.RecordBatchReader]
     stale: Callable[[], pa.RecordBatchReader] | None = None
+    files: Sequence[RecordsFile] = ()
 
 
 @dataclass(frozen=True)

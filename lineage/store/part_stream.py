@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -18,13 +17,14 @@ if TYPE_CHECKING:
     from lineage.store.records import Records
 
 _WAITING = 4  # batches
-# Arrow's bytes of one commit, which is one file. Delta's writer holds all that one call is given where a table has
-# partitions: memory would grow with the part.
-_FILE_BYTES = 96 * 1024 * 1024
+_WRITERS = 2  # at once, each of a file of its own
+# Arrow's bytes of one commit, which is one file. Delta's writer would hold all of a stream, too, where a table has
+# partitions.
+_FILE_BYTES = 32 * 1024 * 1024
 
 
 class PartStream:
-    """A part that is written by a thread of its own while its batches are made. Used as a context: left with an error,
+    """A part that is written by threads of its own while its batches are made. Used as a context: left with an error,
     nothing of it is seen, ever; left without one, `part` says what was written, None for no rows.
     """
 
@@ -37,10 +37,10 @@ class PartStream:
         self._records = records
         self._folder = table_folder(connection, name, self.schema)
         self._sync = new_sync()
-        self._batches: queue.Queue[pa.RecordBatch | BaseException | None] = queue.Queue(_WAITING)
-        self._thread: threading.Thread | None = None
+        self._batches: queue.Queue[pa.RecordBatch] = queue.Queue(_WAITING)
+        self._over = threading.Event()
+        self._threads: list[threading.Thread] = []
         self._error: BaseException | None = None
-        self._ended = False
 
     def __enter__(self) -> PartStream:
         return self
@@ -49,9 +49,14 @@ class PartStream:
         """Adds records. Raises StoreError for a value that cannot be stored, and what the writing failed with."""
         if not batch.num_rows:
             return
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._write, name="headwater-part", daemon=True)
-            self._thread.start()
+        if not self._threads:
+            self._records.make(self._folder, self.schema.append(pa.field(SYNC, pa.string())))
+            self._threads = [
+                threading.Thread(target=self._write, name=f"headwater-part-{at}", daemon=True)
+                for at in range(_WRITERS)
+            ]
+            for thread in self._threads:
+                thread.start()
         self._put(stored_batch(batch, self.schema, self._name))
         self.rows += batch.num_rows
         self.size_bytes += batch.nbytes
@@ -62,16 +67,17 @@ class PartStream:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._thread is None:
+        if not self._threads:
             return
-        if self._error is None:
-            self._put(error)
-        self._thread.join()
+        self._error = self._error or error
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
         if error is None:
             self._raise()
             self.part = Part(self._folder, self._sync, self.rows)
 
-    def _put(self, batch: pa.RecordBatch | BaseException | None) -> None:
+    def _put(self, batch: pa.RecordBatch) -> None:
         while True:
             self._raise()
             try:
@@ -85,28 +91,30 @@ class PartStream:
             raise self._error
 
     def _write(self) -> None:
-        schema = self.schema.append(pa.field(SYNC, pa.string()))
         try:
-            while (first := self._next()) is not None:
-                rows = pa.RecordBatchReader.from_batches(schema, self._of_one_file(first, schema))
-                self._records.append(self._folder, rows, again=False)
+            while batches := self._of_one_file():
+                rows = pa.Table.from_batches(batches, self.schema)
+                tag = pa.repeat(pa.scalar(self._sync), rows.num_rows)
+                self._records.append(self._folder, rows.append_column(SYNC, tag))
         except BaseException as error:  # noqa: BLE001 - raised where batches are added
-            self._error = error
+            self._error = self._error or error
+
+    def _of_one_file(self) -> list[pa.RecordBatch]:
+        """The next batches, none after the last."""
+        batches: list[pa.RecordBatch] = []
+        size = 0
+        while size < _FILE_BYTES and (batch := self._next()) is not None:
+            batches.append(batch)
+            size += batch.nbytes
+        return batches
 
     def _next(self) -> pa.RecordBatch | None:
-        """The next batch, None after the last; raises what ended the stream."""
-        batch = None if self._ended else self._batches.get()
-        if isinstance(batch, BaseException):
-            raise batch
-        self._ended = batch is None
-        return batch
-
-    def _of_one_file(self, first: pa.RecordBatch, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        size, batch = 0, first
+        """The next batch, None after the last; raises what ended the stream early."""
         while True:
-            tag = pa.repeat(pa.scalar(self._sync), batch.num_rows)
-            yield pa.RecordBatch.from_arrays([*batch.columns, tag], schema=schema)
-            size += batch.nbytes
-            if size >= _FILE_BYTES or (following := self._next()) is None:
-                return
-            batch = following
+            over = self._over.is_set()  # looked at first: what was put before it is there
+            self._raise()
+            try:
+                return self._batches.get(timeout=0.02)
+            except queue.Empty:
+                if over:
+                    return None

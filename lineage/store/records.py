@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import duckdb
+import orjson
 import pyarrow as pa
 import pyarrow.dataset as ds
 from deltalake import DeltaTable, WriterProperties, write_deltalake
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import TableNotFoundError
 
 from connectors.errors import StoreError
 from connectors.model.naming import quoted
@@ -29,10 +31,23 @@ from lineage.store.tables import retried
 
 # Columns that tell of a sync, and not of the row: CloudQuery's.
 _OF_A_SYNC = frozenset({"_cq_sync_time", "_cq_source_name", "_cq_sync_group_id"})
-# Whoever reads a file holds a group of its rows for each thread.
-_WRITING = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=131_072)
+# Groups of rows as large as the files: small ones double the time that writing takes.
+_WRITING = WriterProperties(compression="ZSTD", compression_level=1)
+_CONFIGURATION: dict[str, str | None] = {
+    "delta.logRetentionDuration": "interval 7 days",
+    "delta.deletedFileRetentionDuration": "interval 1 days",
+}
 FOLD_PARTS = 24  # of more, reading would open and order too many
 _FOLD_ROWS = 500_000  # written at a time
+
+
+class WholeFile(NamedTuple):
+    """A Parquet file of so many rows; `statistics` as Delta's log has them, in JSON."""
+
+    path: str
+    size_bytes: int
+    rows: int
+    statistics: str
 
 
 class Records:
@@ -50,37 +65,32 @@ class Records:
         """A writer for one part of a table, in one commit."""
         return PartStream(self, connection, name, schema)
 
-    def append(self, folder: str, rows: pa.Table | pa.RecordBatchReader, *, again: bool = True) -> None:
-        """Appends tagged rows to a table, made when it is absent. They are not seen until a header names them.
-
-        A commit that is lost to another writer's is tried `again`, which a reader's rows cannot be: then it is Delta's
-        own retries that must do. Raises StoreError when it is lost for good.
-        """
+    def append(self, folder: str, rows: pa.Table) -> None:
+        """Appends tagged rows to a table, made when it is absent. They are not seen until a header names them."""
         uri = f"{self.uri}/{folder}"
-
-        def write() -> None:
-            write_deltalake(
+        retried(
+            uri,
+            lambda: write_deltalake(
                 uri,
                 rows,
                 mode="append",
                 partition_by=[SYNC],
                 writer_properties=_WRITING,
                 storage_options=self._options or None,
-                configuration={
-                    "delta.logRetentionDuration": "interval 7 days",
-                    "delta.deletedFileRetentionDuration": "interval 1 days",
-                },
-            )
+                configuration=_CONFIGURATION,
+            ),
+        )
 
-        if again:
-            retried(uri, write)
-            return
-        try:
-            write()
-        except CommitFailedError as error:
-            raise StoreError(
-                f"{uri}: the commit was lost to another writer: {error}", retryable=True
-            ) from error
+    def make(self, folder: str, schema: pa.Schema) -> None:
+        """Makes a table where there is none, for several writers to append to at once."""
+        DeltaTable.create(
+            f"{self.uri}/{folder}",
+            schema=schema,
+            mode="ignore",
+            partition_by=[SYNC],
+            storage_options=self._options or None,
+            configuration=_CONFIGURATION,
+        )
 
     def open(self, folder: str) -> DeltaTable | None:
         """The Delta table of a folder, None when there is none."""
@@ -141,6 +151,23 @@ class Records:
         if "://" in self.uri:
             return None
         return [file for part in (*stored.settled, *stored.unsettled) for file in self._files(part)]
+
+    def whole_files(self, stored: StoredDataset) -> list[WholeFile]:
+        """The files of this machine that hold a table's records and nothing else, if there are such files."""
+        parts = stored.settled
+        if "://" in self.uri or stored.unsettled or _counts(stored, ()):
+            return []
+        tables = {part.folder: self._table(part) for part in parts}
+        names = [{field.name for field in table.schema().fields} for table in tables.values()]
+        if any(ROW in one or one != names[0] for one in names):
+            return []
+        return [one for part in parts for one in self._whole_files(part, tables[part.folder])]
+
+    def _whole_files(self, part: Part, table: DeltaTable) -> Iterator[WholeFile]:
+        for action in pa.table(table.get_add_actions()).to_pylist():
+            if action["partition"][SYNC] == part.sync:
+                path = f"{self.uri}/{part.folder}/{unquote(action['path'])}"
+                yield WholeFile(path, action["size_bytes"], action["num_records"], _statistics(action))
 
     def make_view(
         self,
@@ -227,6 +254,19 @@ class Records:
 
     def _gone(self, part: Part) -> StoreError:
         return StoreError(f"{self.uri}/{part.folder} is gone", hint="sync the connection again with --full")
+
+
+def _statistics(action: Mapping[str, Any]) -> str:
+    """Of a file, for readers that skip by it: numbers, texts and days; for other types the log has its own forms."""
+
+    def told(name: str) -> dict[str, Any]:
+        given = {key: one for key, one in (action[name] or {}).items() if key != SYNC}
+        days = {key: one.isoformat() for key, one in given.items() if type(one) is date}
+        return {key: one for key, one in given.items() if type(one) in (int, float, str)} | days
+
+    counts = {key: one for key, one in (action["null_count"] or {}).items() if isinstance(one, int)}
+    statistics = {"numRecords": action["num_records"], "minValues": told("min"), "maxValues": told("max")}
+    return orjson.dumps({**statistics, "nullCount": counts}).decode()
 
 
 def _counts(stored: StoredDataset, columns: Sequence[str]) -> str:

@@ -193,6 +193,7 @@ class _Deliverer:
             schema=schema,
             records=reads(records),
             stale=reads(stale) if mode == "delete_stale" else None,
+            files=self._store.records.whole_files(stand.stored) if mode == "replace" else (),
         )
 
     def _commit(self, sink: Sink, started_at: datetime) -> None:

@@ -102,7 +102,9 @@ def test_every_field_of_a_sink_is_described_with_its_type_and_default(name):
 
 def test_every_operation_of_a_transform_is_explained():
     rows = table(section(DATASETS, "Transforms"))
-    assert {name.strip("`").partition(":")[0] for row in rows for name in row[0].split(", `")} == set(OPERATIONS)
+    assert {name.strip("`").partition(":")[0] for row in rows for name in row[0].split(", `")} == set(
+        OPERATIONS
+    )
 
 
 def test_the_settings_of_a_hosted_script_are_described():

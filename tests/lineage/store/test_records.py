@@ -326,9 +326,7 @@ def test_memory_is_bounded_over_all_tables(store, monkeypatch):
     assert most <= (2 << 20) + batch.nbytes
     parts = writer.finish()
     assert {table.part.rows for table in parts.values()} == {16_000}
-    stored = StoredDataset().after(
-        parts["t0"].dataset, parts["t0"].part, TableReport(), replaces=False
-    )
+    stored = StoredDataset().after(parts["t0"].dataset, parts["t0"].part, TableReport(), replaces=False)
     assert read(store, stored)[-1] == (1999, "x" * 100)
 
 
@@ -351,7 +349,9 @@ def commit(store, key, given, *, complete=True):
 
     def datasets(stand, whole):
         return {
-            name: stand.get(name, StoredDataset()).after(*part, TableReport(), replaces=False)
+            name: stand.get(name, StoredDataset()).after(
+                part.dataset, part.part, TableReport(), replaces=False
+            )
             for name, part in parts.items()
         }
 
@@ -407,7 +407,10 @@ def test_cursors_can_be_reset(store):
 
     def datasets(stand, whole):
         report = TableReport(cursors={"k": "7"})
-        return {name: StoredDataset().after(*part, report, replaces=False) for name, part in parts.items()}
+        return {
+            name: StoredDataset().after(part.dataset, part.part, report, replaces=False)
+            for name, part in parts.items()
+        }
 
     header = SnapshotHeader("shop", "2026-11-01", "run", True, state={"token": "x"})
     store.snapshots.commit(header, ROWS.empty_table(), datasets=datasets)
