@@ -84,9 +84,9 @@ $(STAMPS)/dev: $(STAMPS)/run requirements-dev.lock requirements-nodeps.lock
 	@$(INSTALL) --require-hashes --no-deps -r requirements-nodeps.lock
 	@touch $@
 
-# CloudQuery plugins run in an environment of their own: their SDK's pins are not ours.
+# CloudQuery plugins, and a server that speaks S3, run in an environment of their own: their pins are not ours.
 $(STAMPS)/plugins: $(STAMPS)/uv requirements-plugins.lock
-	@echo "installing what CloudQuery plugins of the tests need"
+	@echo "installing what CloudQuery plugins and the object store of the tests need"
 	@test -x $(VENV)/plugins/bin/python || $(BIN)/python -m venv --without-pip $(VENV)/plugins
 	@VIRTUAL_ENV=$(abspath $(VENV)/plugins) $(UV) pip install --quiet --require-hashes -r requirements-plugins.lock
 	@touch $@

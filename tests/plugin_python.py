@@ -1,4 +1,4 @@
-"""Where CloudQuery's SDK is installed: an environment of its own, which `make test` makes."""
+"""Where CloudQuery's SDK and a server that speaks S3 are installed: an environment that `make test` makes."""
 
 from __future__ import annotations
 
