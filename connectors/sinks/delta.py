@@ -82,6 +82,9 @@ class Delta(Sink):
             known = None if table is None else table.transaction_version(app_id)
             if known is not None and known >= delivery.number:
                 return Delivered(0, uri, already=True)
+            if delivery.after is not None:
+                held = {} if table is None else delivered_by_partition(table, delivery.dataset, self._options)
+                delivery.refuse_others(held)
             upkeep: list[Transaction] = []
             if table is not None:
                 upkeep = keep_up(table, Path(uri) if self._local else None, self._vacuum_every)

@@ -94,6 +94,7 @@ class DuckDB(Sink):
         held = table.delivered()
         if held.get(delivery.partition, delivery.number - 1) >= delivery.number:
             return Delivered(0, uri, already=True)
+        delivery.refuse_others(held)
         feed = _feed(delivery, delivery.records, key if mode in KEYED else ())
         schema = changed_schema(delivery.schema)
         deleted = None

@@ -61,6 +61,7 @@ class Files(Sink):
             held = self._held(place, name)
             if held.get(delivery.partition, delivery.number - 1) >= delivery.number:
                 return Delivered(0, uri, already=True)
+            delivery.refuse_others(held)
             if self.config.mode == "append":
                 return self._append(place, name, delivery)
             return self._exchange(place, name, delivery, held, folder)

@@ -103,6 +103,7 @@ class Postgres(Sink):
         held = table.delivered()
         if held.get(delivery.partition, delivery.number - 1) >= delivery.number:
             return Delivered(0, uri, already=True)
+        delivery.refuse_others(held)
         table.fit(delivery.schema)
         deleted = None
         if mode in KEYED:

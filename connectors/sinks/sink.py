@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
@@ -62,6 +62,7 @@ class Delivery:
     append the new ones alone; each call reads the same ones anew. `stale` gives the key columns of records that an
     earlier delivery gave and this one has not; delete_stale needs it. `files`, where there are any, hold exactly what
     `records` gives: a sink may copy them instead.
+    `after` is what `delivered` told when it was found out which records are new or stale.
     """
 
     dataset: str
@@ -71,6 +72,16 @@ class Delivery:
     records: Callable[[], pa.RecordBatchReader]
     stale: Callable[[], pa.RecordBatchReader] | None = None
     files: Sequence[RecordsFile] = ()
+    after: Mapping[str, int] | None = None
+
+    def refuse_others(self, held: Mapping[str, int]) -> None:
+        """Raises DatasetError where the target holds other deliveries than those that this one was made after."""
+        if self.after is not None and dict(held) != dict(self.after):
+            raise DatasetError(
+                f"{self.dataset}: another delivery was written meanwhile",
+                hint="deliver it again",
+                retryable=True,
+            )
 
 
 @dataclass(frozen=True)

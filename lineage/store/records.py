@@ -108,7 +108,9 @@ class Records:
         root = Path(self.uri)
         if "://" in self.uri or not (root / "records").is_dir():
             return set()
-        return {str(log.parent.relative_to(root)) for log in root.glob("records/*/*/*/_delta_log")}
+        # A derived dataset's quarantine lies a folder deeper, under the dataset's name.
+        logs = (*root.glob("records/*/*/*/_delta_log"), *root.glob("records/*/*/*/*/_delta_log"))
+        return {str(log.parent.relative_to(root)) for log in logs}
 
     def read(self, stored: StoredDataset, *, with_sync: bool = False) -> pa.Table:
         """A table's records as they stand; an empty table without columns where there never were any.
@@ -161,7 +163,13 @@ class Records:
         names = [{field.name for field in table.schema().fields} for table in tables.values()]
         if any(ROW in one or one != names[0] for one in names):
             return []
-        return [one for part in parts for one in self._whole_files(part, tables[part.folder])]
+        try:
+            return [one for part in parts for one in self._whole_files(part, tables[part.folder])]
+        except (
+            OverflowError,
+            ValueError,
+        ):  # statistics of days that Python has none for, after the year 9999
+            return []
 
     def _whole_files(self, part: Part, table: DeltaTable) -> Iterator[WholeFile]:
         for action in pa.table(table.get_add_actions()).to_pylist():

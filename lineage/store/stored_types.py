@@ -51,8 +51,8 @@ def stored_type(kind: pa.DataType) -> pa.DataType:
 
 
 def stored_schema(schema: pa.Schema, table: str) -> pa.Schema:
-    """The schema under which a table is stored. Raises StoreError for names that Delta takes for one, and for those
-    that begin as headwater's own do.
+    """The schema under which a table is stored. Raises StoreError for names that Delta takes for one, for those that
+    begin as headwater's own do, and for types that it has nothing for.
     """
     seen: dict[str, str] = {}
     for name in schema.names:
@@ -68,7 +68,23 @@ def stored_schema(schema: pa.Schema, table: str) -> pa.Schema:
                 hint="rename one, or skip the table",
             )
         seen[name.lower()] = name
+        if _is_refused(schema.field(name).type):
+            raise StoreError(
+                f"{table}: {name} is of type {schema.field(name).type}, which cannot be stored",
+                hint="convert it, to a text or to a number of seconds, or leave it out",
+            )
     return pa.schema([pa.field(field.name, stored_type(field.type)) for field in schema])
+
+
+def _is_refused(kind: pa.DataType) -> bool:
+    """Intervals and unions, within others too: Delta has nothing for them."""
+    if pa.types.is_interval(kind) or pa.types.is_union(kind):
+        return True
+    if pa.types.is_map(kind):
+        return _is_refused(kind.key_type) or _is_refused(kind.item_type)
+    if pa.types.is_struct(kind):
+        return any(_is_refused(field.type) for field in kind)
+    return bool(pa.types.is_nested(kind)) and _is_refused(kind.value_type)
 
 
 def stored_batch(batch: pa.RecordBatch, schema: pa.Schema, table: str) -> pa.RecordBatch:

@@ -62,22 +62,23 @@ def shape_input(
         )
     empty = before.empty_table()
     engine.register("_headwater_before", empty)
-    types = dict(
-        engine.sql("SELECT column_name, column_type FROM (DESCRIBE FROM _headwater_before)").fetchall()
-    )
+    types, given_types = _types(engine, "_headwater_before"), _types(engine, given)
+    fits = {}
+    for name in changes.retyped:
+        column = quoted(name)
+        # A number that is rounded, a moment that is cut, does not fit.
+        back = f"TRY_CAST(TRY_CAST({column} AS {types[name]}) AS {given_types[name]})"
+        fits[name] = f"({back} IS NOT DISTINCT FROM {column})"
     columns = []
     for name in before.names:
         column = quoted(name)
         if name in changes.went:
             column = f"NULL::{types[name]} AS {column}"
         elif name in changes.retyped:
-            column = f"TRY_CAST({column} AS {types[name]}) AS {column}"
+            column = f"CASE WHEN {fits[name]} THEN TRY_CAST({column} AS {types[name]}) END AS {column}"
         columns.append(column)
     unfit = [f"{quoted(name)} IS NOT NULL" for name in changes.came]
-    unfit += [
-        f"({quoted(name)} IS NOT NULL AND TRY_CAST({quoted(name)} AS {types[name]}) IS NULL)"
-        for name in changes.retyped
-    ]
+    unfit += [f"NOT {fits[name]}" for name in changes.retyped]
     discards = policy == "discard_record" and unfit
     where = f" WHERE NOT ({' OR '.join(unfit)})" if discards else ""
     engine.execute(
@@ -86,3 +87,8 @@ def shape_input(
     if not discards:
         return None
     return f"SELECT to_json(g)::VARCHAR AS raw FROM {quoted(given)} g WHERE {' OR '.join(unfit)}"
+
+
+def _types(engine: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
+    found = engine.sql(f"SELECT column_name, column_type FROM (DESCRIBE FROM {quoted(relation)})").fetchall()
+    return {str(name): str(kind) for name, kind in found}

@@ -68,14 +68,17 @@ def personal_columns(
     """Of the columns `names` those that are personal: those declared so, in the dataset or what it is made of; what is
     made of such ones; and, where there are any, what is made of nobody knows what.
     """
-    declared = set(dataset.model.personal)
+    declared = {name.casefold() for name in dataset.model.personal}  # as DuckDB tells names apart
     valued = [one for one in origins if one.made and one.column and not one.clause]
-    personal = {
-        str(one.made) for one in valued if one.column in declared or one.column in known.get(one.ref, ())
+    personal = {name for name in names if name.casefold() in declared}
+    personal |= {
+        str(one.made)
+        for one in valued
+        if str(one.column).casefold() in declared or one.column in known.get(one.ref, ())
     }
     if declared or any(known.values()):
         personal |= set(names) - {str(one.made) for one in valued}
-    return sorted(personal | declared)
+    return sorted(personal)
 
 
 def dataset_rows(

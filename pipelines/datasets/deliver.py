@@ -6,15 +6,14 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
 from connectors import Window
-from connectors.datasets.engine import one_line
-from connectors.errors import DatasetError, HeadwaterError
+from connectors.errors import DatasetError
 from connectors.model.naming import quoted
 from connectors.sinks import Delivered, Delivery, Sink, Target
 from lineage.store import SINKS, SnapshotHeader, Store, StoredDataset, sink_scope
@@ -22,13 +21,14 @@ from lineage.store.rows import ROWS
 from pipelines.datasets.declared import sink_rows
 from pipelines.datasets.outcome import SKIPPED, SinkOutcome, told
 from pipelines.datasets.stored import NotThere, Stand, engine_over, find_stand
-from pipelines.datasets.work import MEMORY_BYTES, SAMPLES
-from pipelines.extract import FAILED, SUCCESS, RunInfo, describe
+from pipelines.datasets.work import MEMORY_BYTES, SAMPLES, shown_rows, told_error
+from pipelines.extract import FAILED, SUCCESS, RunInfo
 from pipelines.project import DatasetRef, Project
 from pipelines.project.sink import resolve_sink
 
 _NOW, _BEFORE = "_headwater_now", "_headwater_delivered"
 _BATCH_ROWS = 100_000
+_DAY_US = 24 * 3600 * 1_000_000
 _BY_DIFFERENCE = ("append", "delete_stale")  # modes for which it counts what was delivered before
 
 
@@ -53,8 +53,8 @@ def _deliver(
         status = SUCCESS
     except NotThere as absent:
         status, error = SKIPPED, str(absent)
-    except (HeadwaterError, duckdb.Error, pa.ArrowException, OSError) as fault:
-        error = work.redact(describe(fault) if isinstance(fault, HeadwaterError) else one_line(fault))
+    except Exception as fault:  # noqa: BLE001 - whatever a delivery fails with is its own, and stops no other
+        error = work.redact(told_error(fault))
         log.error("sink %s of %s failed: %s", sink, dataset, error)
     return SinkOutcome(
         sink,
@@ -100,7 +100,6 @@ class _Deliverer:
         """Raises NotThere, ConfigError, DatasetError, StoreError, and what DuckDB raises."""
         started_at = datetime.now(UTC)
         stand = find_stand(self._store, DatasetRef("datasets", self._dataset), self._partition, exactly=True)
-        self._refuse_earlier(stand)
         resolved = resolve_sink(self._project, self._sink)
         self._secret = resolved.redact
         sink = resolved.sink
@@ -108,63 +107,80 @@ class _Deliverer:
         self.schema = stand.stored.columns
         if self.schema is None:
             raise DatasetError(f"the columns of {self._dataset} are not known", hint="sync it again")
-        held = self._held(sink, stand)
-        before = next(iter(held.values()), None)
+        delivered = sink.delivered(self._dataset)
+        self._refuse_earlier(stand, sink, delivered)
+        held = self._held(stand, delivered)
+        by_difference = sink.config.mode in _BY_DIFFERENCE
+        if by_difference and delivered and held is None:
+            raise DatasetError(
+                f"{self._sink} holds a delivery of {self._dataset} of which this project's storage knows nothing, so "
+                "that nothing tells which records are new",
+                hint="deliver once with mode: replace, or take the target away",
+            )
         number = time.time_ns() // 1000
-        if sink.config.mode in _BY_DIFFERENCE:
-            self._note(number, stand, held)
+        self._note(number, stand, delivered)
         self.personal = stand.header.state.get("personal", ())
         with ExitStack() as opened:
             engine = opened.enter_context(engine_over(self._store, {_NOW: stand.stored}, MEMORY_BYTES))
-            self.preview = engine.sql(f"FROM {_NOW} LIMIT {SAMPLES}").to_arrow_table().to_pylist()
-            self.delivered = sink.deliver(self._delivery(opened, sink, stand, before, number))
+            for batch in engine.sql(f"FROM {_NOW} LIMIT {SAMPLES}").to_arrow_reader(SAMPLES):
+                self.preview = shown_rows(batch)
+            before = held if by_difference else None
+            delivery = self._delivery(opened, sink, stand, before, number)
+            self.delivered = sink.deliver(replace(delivery, after=delivered if by_difference else None))
         self._commit(sink, started_at)
 
     # -- what the target holds
 
-    def _refuse_earlier(self, stand: Stand) -> None:
-        """A target holds the newest partition's state: an earlier one's would take it back in time."""
-        newest = self._store.snapshots.newest(sink_scope(self._sink, self._dataset))
-        if newest and newest.partition > self._partition and not stand.header.state.get("windowed"):
-            raise NotThere(f"{self._sink} holds {self._dataset} of {newest.partition}, which is later")
-
-    def _held(self, sink: Sink, stand: Stand) -> dict[str, StoredDataset]:
-        """What the target was given last, by the delivery's number: against it new and stale records are told. A
-        window's records are its own: there it is what was given for the same partition.
-
-        Raises DatasetError where nothing is stored any more of what the target holds.
+    def _refuse_earlier(self, stand: Stand, sink: Sink, delivered: Mapping[str, int]) -> None:
+        """A target holds the newest partition's state: an earlier one's would take it back in time. Of windows each has
+        its own records.
         """
-        if sink.config.mode not in _BY_DIFFERENCE:
-            return {}
-        held = sink.delivered(self._dataset)
-        if stand.header.state.get("windowed"):
-            held = {key: number for key, number in held.items() if key == self._partition}
-        if not held:
-            return {}
-        number = str(max(held.values()))
+        if stand.header.state.get("windowed") and sink.config.mode in ("append", "upsert"):
+            return
+        newest = self._store.snapshots.newest(sink_scope(self._sink, self._dataset))
+        later = [
+            key for key in (*delivered, *([newest.partition] if newest else [])) if key > self._partition
+        ]
+        if later:
+            raise NotThere(f"{self._sink} holds {self._dataset} of {max(later)}, which is later")
+
+    def _held(self, stand: Stand, delivered: Mapping[str, int]) -> StoredDataset | None:
+        """What the target was given last: against it new and stale records are told. A window's records are its own:
+        there it is what was given for the same partition. None where there is nothing, or nobody knows.
+        """
+        holds = self._number_held(stand, delivered)
+        if holds is None:
+            return StoredDataset(schema=stand.stored.schema)
         for header in self._store.snapshots.headers(self._notes):
             noted = self._store.snapshots.datasets(header)
-            if number in noted:
-                return {number: noted[number]}
-        raise DatasetError(
-            f"{self._sink} holds delivery {number} of {self._dataset}, of which this project's storage knows nothing, "
-            "so that nothing tells which records are new",
-            hint="deliver once with mode: replace, or take the target away",
-        )
+            if str(holds) in noted:
+                return noted[str(holds)]
+        return None
+
+    def _number_held(self, stand: Stand, delivered: Mapping[str, int]) -> int | None:
+        if stand.header.state.get("windowed"):
+            return delivered.get(self._partition)
+        return max(delivered.values(), default=None)
 
     @property
     def _notes(self) -> str:
         return f"{sink_scope(self._sink, self._dataset)}/deliveries"
 
-    def _note(self, number: int, stand: Stand, held: Mapping[str, StoredDataset]) -> None:
-        """Notes, before the target is written, what the delivery of this number gives, beside what the target holds:
-        which of both it is, the target says itself.
+    def _note(self, number: int, stand: Stand, delivered: Mapping[str, int]) -> None:
+        """Notes, before the target is written, what the delivery of this number gives, beside what it may hold: which
+        of all these it does hold, the target says itself.
         """
         header = SnapshotHeader(
             self._notes, self._partition, self._run.run_id, True, started_at=_now(), ended_at=_now()
         )
-        noted = {**held, str(number): stand.stored}
-        self._store.snapshots.commit(header, ROWS.empty_table(), datasets=lambda _, __: noted)
+        holds = self._number_held(stand, delivered)
+        oldest = number - _DAY_US if holds is None else holds
+
+        def noted(stood: Mapping[str, StoredDataset], _: bool) -> dict[str, StoredDataset]:
+            kept = {key: one for key, one in stood.items() if int(key) >= oldest}
+            return {**kept, str(number): stand.stored}
+
+        self._store.snapshots.commit(header, ROWS.empty_table(), datasets=noted)
 
     # -- what is written
 
@@ -180,7 +196,7 @@ class _Deliverer:
             return lambda: engine.sql(query).to_arrow_reader(_BATCH_ROWS)
 
         records = f"FROM {_NOW}"
-        if mode == "append" and before is not None:
+        if mode == "append" and before is not None and (before.settled or before.unsettled):
             records = _new_records(schema, before.columns)
         keys = ", ".join(map(quoted, sink.config.key))
         stale = f"SELECT DISTINCT {keys} FROM {_BEFORE} EXCEPT SELECT {keys} FROM {_NOW}"
@@ -215,20 +231,26 @@ class _Deliverer:
 
 def _new_records(now: pa.Schema, before: pa.Schema | None) -> str:
     """In SQL: the records that were not delivered; of equal ones as many as there are more. A column that only one of
-    both has makes no record new.
+    both has makes no record new; values of a column whose type has changed are compared as texts.
     """
-    common = [name for name in now.names if before is None or name in before.names]
-    if common == now.names and before is not None and before.names == now.names:
+    there = now if before is None else before
+    if now.equals(there):
         return f"FROM {_NOW} EXCEPT ALL FROM {_BEFORE}"
+    common = [name for name in now.names if name in there.names]
+    compared = ", ".join(
+        quoted(name)
+        if now.field(name).type == there.field(name).type
+        else f"CAST({quoted(name)} AS VARCHAR) AS {quoted(name)}"
+        for name in common
+    )
     shared = ", ".join(map(quoted, common))
     number = f"row_number() OVER (PARTITION BY {shared}) AS _headwater_number"
+    told = f"SELECT *, {number} FROM (SELECT {compared}, r AS _headwater_record FROM {_NOW} r)"
+    known = f"SELECT *, {number} FROM (SELECT {compared} FROM {_BEFORE})"
     same = " AND ".join(
         f"n.{name} IS NOT DISTINCT FROM b.{name}" for name in (*map(quoted, common), "_headwater_number")
     )
-    return (
-        f"SELECT n.* EXCLUDE (_headwater_number) FROM (SELECT *, {number} FROM {_NOW}) n "
-        f"ANTI JOIN (SELECT {shared}, {number} FROM {_BEFORE}) b ON {same}"
-    )
+    return f"SELECT unnest(_headwater_record) FROM ({told}) n ANTI JOIN ({known}) b ON {same}"
 
 
 def _now() -> str:

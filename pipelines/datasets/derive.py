@@ -18,10 +18,10 @@ from connectors.datasets.rules import Rules
 from connectors.errors import DatasetError
 from connectors.model.naming import quoted
 from lineage.store import DATASETS, SnapshotHeader, Store, StoredDataset, dataset_scope
-from lineage.store.datasets import read_schema
+from lineage.store.datasets import read_schema, schema_text
 from lineage.store.part_stream import PartStream
 from lineage.store.records_writer import WrittenTable
-from pipelines.datasets.changes import ColumnChanges, compare_columns, shape_input
+from pipelines.datasets.changes import compare_columns, shape_input
 from pipelines.datasets.declared import dataset_rows, find_origins, personal_columns
 from pipelines.datasets.outcome import DatasetOutcome, told
 from pipelines.datasets.quarantined import (
@@ -64,6 +64,7 @@ class _Derivation(DatasetWork):
         self._partition = partition
         self._run = run
         self._before: SnapshotHeader | None = None
+        self._given = pa.schema([])  # the input's columns, before any of them is left out
 
     def run(self) -> SnapshotHeader:
         """Raises NotThere, DatasetError, StoreError, and what DuckDB raises."""
@@ -105,7 +106,7 @@ class _Derivation(DatasetWork):
         """Makes `input`; gives a query of the records that are discarded for their columns."""
         before = self._before.state.get("input") if self._before else None
         known = read_schema(before) if before else None
-        now = schema_of(engine, _GIVEN)
+        now = self._given = schema_of(engine, _GIVEN)
         self.changes = compare_columns(known, now)
         return shape_input(engine, _GIVEN, _INPUT, self._dataset.model.schema_changes, known, self.changes)
 
@@ -153,8 +154,8 @@ class _Derivation(DatasetWork):
         engine.execute(f"CREATE OR REPLACE TEMP VIEW {quoted(_MADE)} AS {made}")
         kept = quarantine_schema(checks.schema)
         quarantine = self._store.records.writer(dataset_scope(name))
-        quarantine.dataset(Dataset(QUARANTINE), kept)
         with self._store.records.stream(DATASETS, name, checks.schema) as part:
+            quarantine.dataset(Dataset(QUARANTINE), kept)
             for rows in self._refused_before(engine, failed, discarded, kept):
                 self.count_invalid(rows)
                 quarantine.records(QUARANTINE, rows)
@@ -208,9 +209,8 @@ class _Derivation(DatasetWork):
         self, written: Mapping[str, WrittenTable], stands: Sequence[Stand], started_at: datetime
     ) -> SnapshotHeader:
         stand = stands[0]
-        taken = _input_columns(self._dataset.model.schema_changes, self._before, stand, self.changes)
         state: dict[str, Any] = {
-            "input": taken,
+            "input": self._columns_to_compare(),
             "made_of": {one.ref.id: one.header.run_id for one in stands},
             "personal": list(self.personal),
             "windowed": bool(stand.header.windowed or stand.header.state.get("windowed")),
@@ -245,12 +245,15 @@ class _Derivation(DatasetWork):
         rows = dataset_rows(self._project, self._dataset, written[self._dataset.name].schema, self.origins)
         return self._store.snapshots.commit(header, rows, datasets=lambda _, __: stored)[0]
 
-
-def _input_columns(policy: str, before: SnapshotHeader | None, stand: Stand, changes: ColumnChanges) -> str:
-    """The input's columns to which the next run's are compared, as text."""
-    if before is not None and changes and policy.startswith("discard"):
-        return str(before.state["input"])
-    return stand.stored.schema or (str(before.state.get("input", "")) if before else "")
+    def _columns_to_compare(self) -> str:
+        """The input's columns to which the next run's are compared, as text: where others are discarded, the first."""
+        if (
+            self._before is not None
+            and self.changes
+            and self._dataset.model.schema_changes.startswith("discard")
+        ):
+            return str(self._before.state["input"])
+        return schema_text(self._given)
 
 
 def _records_of(invalid: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

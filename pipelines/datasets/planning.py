@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from connectors.datasets.checks import Checks
+from connectors.datasets.names import suggestion
 from connectors.datasets.plan import Plan
 from connectors.errors import ConfigError, DatasetError
 from lineage.store import DATASETS, SnapshotHeader, Store, dataset_scope
@@ -74,6 +75,15 @@ def store_plans(
         yield name
 
 
+def _refuse_unknown_personal(dataset: DerivedDataset, names: list[str]) -> None:
+    """What nobody finds is not masked: a misspelt name must not go unseen."""
+    there = {name.casefold() for name in names}
+    for place, name in enumerate(dataset.model.personal):
+        if name.casefold() not in there:
+            hint = suggestion(name, names)
+            raise DatasetError(f"there is no column {name}", hint=hint, path=(str(place),))
+
+
 def _names(columns: Columns, text: str) -> list[str]:
     schema = columns[DatasetRef.read(text)]
     return list(schema.names) if schema is not None else []
@@ -95,6 +105,8 @@ def _planned(dataset: DerivedDataset, planned: Planned) -> Plan | None:
         path = ("datasets", dataset.name, "validation")
         if dataset.rules is not None:
             Checks(dataset.rules, plan.schema)
+        path = ("datasets", dataset.name, "personal")
+        _refuse_unknown_personal(dataset, [*plan.schema.names, *given.names])
     except DatasetError as error:
         fault = fault_of(error, path)
         source = dataset.source.connection

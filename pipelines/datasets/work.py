@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from connectors.datasets.engine import GIB, is_of_a_value, one_line
 from connectors.errors import HeadwaterError
@@ -55,7 +56,7 @@ class DatasetWork(ABC):
         """Counts records of the dataset, and keeps the first to be shown."""
         self.rows += batch.num_rows
         if len(self.preview) < SAMPLES:
-            self.preview += batch.slice(0, SAMPLES - len(self.preview)).to_pylist()
+            self.preview += shown_rows(batch.slice(0, SAMPLES - len(self.preview)))
 
     def count_invalid(self, rows: pa.RecordBatch) -> None:
         """Counts invalid records, and keeps what is wrong with the first."""
@@ -63,6 +64,33 @@ class DatasetWork(ABC):
         if len(self.faults) < SAMPLES:
             told = rows.select(["message", "pointer", "keyword"]).slice(0, SAMPLES - len(self.faults))
             self.faults += told.to_pylist()
+
+
+def told_error(fault: Exception) -> str:
+    """What a dataset or a delivery failed with, in one line without a record's value."""
+    if isinstance(fault, HeadwaterError):
+        return describe(fault)
+    if is_of_a_value(fault):  # what DuckDB says of a value holds it
+        return OF_A_VALUE
+    return one_line(fault) if isinstance(fault, duckdb.Error) else describe(fault)
+
+
+def shown_rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    """Records to be shown; days and moments that Python has none for (after the year 9999) as texts."""
+    columns = []
+    for column in batch.columns:
+        try:
+            columns.append(column.to_pylist())
+        except (OverflowError, ValueError):
+            columns.append(_texts(column))
+    return [dict(zip(batch.schema.names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _texts(column: pa.Array) -> list[Any]:
+    try:
+        return list(pc.cast(column, pa.string()).to_pylist())
+    except pa.ArrowNotImplementedError:
+        return ["not shown"] * len(column)
 
 
 def outcome_of(work: DatasetWork, name: str, partition: str, log: logging.Logger) -> DatasetOutcome:
@@ -74,11 +102,8 @@ def outcome_of(work: DatasetWork, name: str, partition: str, log: logging.Logger
         status = WARNING if work.invalid or work.changes else SUCCESS
     except NotThere as absent:
         status, error = SKIPPED, str(absent)
-    except (HeadwaterError, duckdb.Error, pa.ArrowException, OSError) as fault:
-        if isinstance(fault, HeadwaterError):
-            error = describe(fault)
-        else:  # what DuckDB says of a value holds it
-            error = OF_A_VALUE if is_of_a_value(fault) else one_line(fault)
+    except Exception as fault:  # noqa: BLE001 - whatever a dataset fails with is its own, and stops no other
+        error = told_error(fault)
         log.error("dataset %s failed: %s", name, error)
     return DatasetOutcome(
         name,
