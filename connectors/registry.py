@@ -10,22 +10,22 @@ import inspect
 import sys
 import traceback
 from collections.abc import Mapping
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError, create_model
 
 from connectors.connector import Connector, first_fault
 from connectors.errors import ConfigError
+from connectors.installed import cause_of, installed_names, load_installed
 
 _GROUP = "headwater.connectors"
+M = TypeVar("M", bound=BaseModel)
 
 
 def connector_names() -> list[str]:
     """The names of the connectors that are installed, sorted. None of them is loaded."""
-    return sorted(_installed())
+    return installed_names(_GROUP)
 
 
 def is_path(connector: str) -> bool:
@@ -41,26 +41,7 @@ def load_connector(connector: str, folder: Path) -> type[Connector]:
     """
     if is_path(connector):
         return _from_file(folder / Path(connector).expanduser())
-    installed = _installed()
-    if connector not in installed:
-        near = difflib.get_close_matches(connector, installed, 1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(installed)) or 'none'}"
-        raise ConfigError(f"no connector is named {connector!r}", hint=hint)
-    try:
-        found = installed[connector].load()
-    except (Exception, SystemExit) as error:
-        raise ConfigError(
-            f"the connector {connector} cannot be loaded: {_cause(error)}",
-            hint=f"it is {installed[connector].value}",
-        ) from error
-    if not (inspect.isclass(found) and issubclass(found, Connector)):
-        raise ConfigError(f"the connector {connector} is not a Connector: {installed[connector].value}")
-    return found
-
-
-def exit_text(error: SystemExit) -> str:
-    """What to say of a connector that wanted to end the process: that is its own failure, not the process's end."""
-    return f"the connector called sys.exit({'' if error.code is None else repr(error.code)})"
+    return load_installed(_GROUP, "connector", connector, Connector)
 
 
 def configure(
@@ -70,7 +51,12 @@ def configure(
 
     Raises `ConfigError` with one line for each fault, and no value; a name in both is a fault.
     """
-    fields = cls.Config.model_fields if cls.merges_credential else {}
+    return fill_config(cls.Config, config, credentials if cls.merges_credential else None)
+
+
+def fill_config(model: type[M], config: Mapping[str, Any], credentials: Mapping[str, Any] | None = None) -> M:
+    """A validated configuration, of whatever has one: as `configure`."""
+    fields = model.model_fields
     known = {field.alias or name for name, field in fields.items()} | set(fields)
     given = {name: value for name, value in (credentials or {}).items() if name in known}
     if clash := sorted(set(given) & set(config)):
@@ -78,35 +64,21 @@ def configure(
             f"{', '.join(clash)}: given in the configuration and in the credential", hint="keep one of them"
         )
     try:
-        return cls.Config.model_validate({**given, **config})
+        return model.model_validate({**given, **config})
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
         faults = tuple(f"{'.'.join(map(str, d['loc'])) or 'config'}: {d['msg']}" for d in details)
-        raise ConfigError(first_fault(error), hint=_hint(cls, details), faults=faults) from None
+        raise ConfigError(first_fault(error), hint=_hint(model, details), faults=faults) from None
 
 
-def _hint(cls: type[Connector], details: list[Any]) -> str | None:
-    names = list(cls.Config.model_fields)
+def _hint(model: type[BaseModel], details: list[Any]) -> str | None:
+    names = list(model.model_fields)
     for detail in details:
         if detail["type"] == "extra_forbidden" and (
             near := difflib.get_close_matches(str(detail["loc"][-1]), names, 1)
         ):
             return f"did you mean {near[0]}?"
     return None
-
-
-def _installed() -> dict[str, EntryPoint]:
-    return _installed_on(tuple(sys.path))
-
-
-@cache
-def _installed_on(path: tuple[str, ...]) -> dict[str, EntryPoint]:
-    """Looking through every installed distribution takes 10 ms: once for each `sys.path`."""
-    return {point.name: point for point in entry_points(group=_GROUP)}
-
-
-def _cause(error: BaseException) -> str:
-    return exit_text(error) if isinstance(error, SystemExit) else f"{type(error).__name__}: {error}"
 
 
 # -- Python files
@@ -159,7 +131,7 @@ def _in_process(file: Path) -> type[Connector]:
         del sys.modules[name]
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file)]
         where = f"{file}:{lines[-1]}" if lines else str(file)
-        raise ConfigError(f"{where}: cannot be loaded: {_cause(error)}") from error
+        raise ConfigError(f"{where}: cannot be loaded: {cause_of(error)}") from error
     found = [
         value
         for value in vars(module).values()

@@ -1,19 +1,21 @@
 """Asset checks: `synced` fails the run after everything else was done; the others only tell."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from lineage.formats.markdown_text import plain, table
 from lineage.graph.quality import Quality
-from pipelines.datasets.outcome import DatasetOutcome
 from pipelines.extract import FAILED, Outcome
 from pipelines.keys import AssetKeys
 from pipelines.metadata import ERROR, STATUS, coverage_metadata, unresolved_metadata
 from pipelines.partitions import TimePartitions
 from pipelines.project.model import ChecksModel
 from pipelines.records import records_held_open
+
+if TYPE_CHECKING:
+    from pipelines.datasets.outcome import DatasetOutcome
 
 SYNCED, COMPLETE, DROP = "synced", "complete", "resource_drop"
 UNRESOLVED, COVERAGE = "unresolved_references", "sql_coverage"
@@ -77,7 +79,7 @@ def flow_checks(key: dg.AssetKey, outcomes: Sequence[Outcome]) -> list[dg.AssetC
     ]
 
 
-def valid_records(key: dg.AssetKey, outcomes: Sequence[DatasetOutcome]) -> dg.AssetCheckResult:
+def valid_records(key: dg.AssetKey, outcomes: "Sequence[DatasetOutcome]") -> dg.AssetCheckResult:
     """`valid_records` of a dataset: whether all were, how many were not, and some of what is wrong with them."""
     invalid = sum(outcome.invalid for outcome in outcomes)
     errors = [f"{outcome.partition}: {outcome.error}" for outcome in outcomes if outcome.status == FAILED]

@@ -12,20 +12,17 @@ from connectors.config.secrets import may_be_secret
 from lineage.formats.markdown_text import plain, table
 from lineage.store import Store
 from pipelines.datasets.declared import Origin
-from pipelines.datasets.outcome import DatasetOutcome, SinkOutcome
+from pipelines.datasets.outcome import SKIPPED, DatasetOutcome, SinkOutcome
 from pipelines.extract import FAILED, SUCCESS, WARNING
 from pipelines.keys import AssetKeys
 from pipelines.metadata import ERROR, PARTITIONS, STATUS
-from pipelines.project import Project
 
 MASKED = "masked"
 _WIDEST = 80  # characters of a value in a preview
-_ORDER = (SUCCESS, "SKIPPED", WARNING, FAILED)
+_ORDER = (SUCCESS, SKIPPED, WARNING, FAILED)
 
 
-def dataset_metadata(
-    project: Project, store: Store, outcome: DatasetOutcome, keys: AssetKeys
-) -> dict[str, Any]:
+def dataset_metadata(store: Store, outcome: DatasetOutcome, keys: AssetKeys) -> dict[str, Any]:
     """Metadata of `datasets/<name>`."""
     shown: dict[str, Any] = {
         "dagster/row_count": outcome.rows,
@@ -45,7 +42,7 @@ def dataset_metadata(
     return shown
 
 
-def sink_metadata(project: Project, store: Store, outcome: SinkOutcome, keys: AssetKeys) -> dict[str, Any]:
+def sink_metadata(outcome: SinkOutcome, keys: AssetKeys) -> dict[str, Any]:
     """Metadata of `sinks/<sink>/<dataset>`."""
     if outcome.delivered is None or outcome.target is None or outcome.schema is None:
         return {}

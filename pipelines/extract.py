@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from connectors import Connector, RefusedRow, TableReport, Window
 from connectors.config.secrets import RedactingFilter, Redactor
 from connectors.errors import HeadwaterError, RunError, StoreError
+from connectors.installed import exit_text
 from connectors.model import ExtractReport
-from connectors.registry import exit_text
 from lineage.store import REFUSED, RecordsWriter, SnapshotHeader, SnapshotWriter, Store, StoredDataset
 from lineage.store.records import FOLD_PARTS
 from lineage.store.records_writer import WrittenTable

@@ -16,6 +16,7 @@ from connectors.config.secrets import RedactingFilter, Redactor, secrets_of
 from connectors.connector import Connector, Context
 from connectors.errors import ConnectorError, HeadwaterError
 from connectors.http import HttpClient, HttpPolicy
+from connectors.installed import exit_text
 from connectors.model import (
     CheckResult,
     Dataset,
@@ -27,7 +28,7 @@ from connectors.model import (
     Statement,
     Window,
 )
-from connectors.registry import configure, exit_text, load_connector
+from connectors.registry import configure, load_connector
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -64,7 +64,7 @@ def dataset_asset(
             done = not any(outcome.error for outcome in outcomes)
             if done and made in context.selected_asset_keys:
                 yield dg.MaterializeResult(
-                    asset_key=made, metadata=dataset_metadata(project, store, outcomes[-1], keys)
+                    asset_key=made, metadata=dataset_metadata(store, outcomes[-1], keys)
                 )
             if any(key.name == VALID for key in context.selected_asset_check_keys):
                 yield valid_records(made, outcomes)

@@ -9,6 +9,7 @@ from lineage.store import Store
 from pipelines.assets.extract import run_info
 from pipelines.dataset_metadata import run_metadata, sink_metadata
 from pipelines.datasets.deliver import deliver_dataset
+from pipelines.extract import FAILED
 from pipelines.keys import AssetKeys
 from pipelines.partitions import TimePartitions, window_of
 from pipelines.project import Project
@@ -53,11 +54,10 @@ def sink_asset(
                 deliver_dataset(project, store, sink, dataset, window_of(parts, key), info, context.log)
                 for key in context.partition_keys
             ]
-            done = not outcomes[-1].error and not any(o.error and o.status != "SKIPPED" for o in outcomes)
+            # Of several partitions the earlier ones may be behind what the target has.
+            done = outcomes[-1].error is None and not any(o.status == FAILED for o in outcomes)
             if done and given in context.selected_asset_keys:
-                yield dg.MaterializeResult(
-                    asset_key=given, metadata=sink_metadata(project, store, outcomes[-1], keys)
-                )
+                yield dg.MaterializeResult(asset_key=given, metadata=sink_metadata(outcomes[-1], keys))
             if run in context.selected_asset_keys:
                 yield dg.MaterializeResult(asset_key=run, metadata=run_metadata(outcomes))
             elif not done:

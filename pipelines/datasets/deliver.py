@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 
 from connectors import Window
@@ -121,9 +122,6 @@ class _Deliverer:
         self._note(number, stand, delivered)
         self.personal = stand.header.state.get("personal", ())
         with ExitStack() as opened:
-            engine = opened.enter_context(engine_over(self._store, {_NOW: stand.stored}, MEMORY_BYTES))
-            for batch in engine.sql(f"FROM {_NOW} LIMIT {SAMPLES}").to_arrow_reader(SAMPLES):
-                self.preview = shown_rows(batch)
             before = held if by_difference else None
             delivery = self._delivery(opened, sink, stand, before, number)
             self.delivered = sink.deliver(replace(delivery, after=delivered if by_difference else None))
@@ -190,9 +188,14 @@ class _Deliverer:
         relations = {_NOW: stand.stored} | ({_BEFORE: before} if before else {})
         mode, schema = sink.config.mode, stand.stored.columns
 
-        def reads(query: str) -> Callable[[], pa.RecordBatchReader]:
-            # Opened before the target is: one Delta table cannot be opened while another is written.
-            engine = opened.enter_context(engine_over(self._store, relations, MEMORY_BYTES))
+        # Opened before the target is: one Delta table cannot be opened while another is written.
+        engine = opened.enter_context(engine_over(self._store, relations, MEMORY_BYTES))
+        for batch in engine.sql(f"FROM {_NOW} LIMIT {SAMPLES}").to_arrow_reader(SAMPLES):
+            self.preview = shown_rows(batch)
+
+        def reads(
+            query: str, engine: duckdb.DuckDBPyConnection = engine
+        ) -> Callable[[], pa.RecordBatchReader]:
             return lambda: engine.sql(query).to_arrow_reader(_BATCH_ROWS)
 
         records = f"FROM {_NOW}"
@@ -208,7 +211,10 @@ class _Deliverer:
             number=number,
             schema=schema,
             records=reads(records),
-            stale=reads(stale) if mode == "delete_stale" else None,
+            stale=None
+            if mode != "delete_stale"
+            # Read beside the records: with an engine of its own.
+            else reads(stale, opened.enter_context(engine_over(self._store, relations, MEMORY_BYTES))),
             files=self._store.records.whole_files(stand.stored) if mode == "replace" else (),
         )
 

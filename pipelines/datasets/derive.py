@@ -86,11 +86,6 @@ class _Derivation(DatasetWork):
             discarded = self._shape(engine)
             plan = self._plan(engine, self._dataset.transform.sources)
             self.schema = plan.schema
-            columns = {
-                name: schema_of(engine, text).names for name, text in self._dataset.transform.sources.items()
-            }
-            columns["input"] = schema_of(engine, _INPUT).names
-            self.origins = find_origins(self._dataset, plan, columns)
             checks = Checks(rules, plan.schema)
             for relation, text in {**self._dataset.transform.sources, **checks.sources}.items():
                 engine.execute(f"CREATE OR REPLACE TEMP VIEW {quoted(relation)} AS FROM {quoted(text)}")
@@ -111,10 +106,13 @@ class _Derivation(DatasetWork):
         return shape_input(engine, _GIVEN, _INPUT, self._dataset.model.schema_changes, known, self.changes)
 
     def _plan(self, engine: duckdb.DuckDBPyConnection, sources: Mapping[str, str]) -> Plan:
+        given = schema_of(engine, _INPUT)
         schemas = {relation: schema_of(engine, text) for relation, text in sources.items()}
-        plan = self._dataset.transform.plan(schema_of(engine, _INPUT), schemas)
-        for relation, columns in plan.unique:
-            self._refuse_doubles(engine, sources[relation], columns)
+        plan = self._dataset.transform.plan(given, schemas)
+        columns = {name: schema.names for name, schema in {**schemas, _INPUT: given}.items()}
+        self.origins = find_origins(self._dataset, plan, columns)
+        for relation, key in plan.unique:
+            self._refuse_doubles(engine, sources[relation], key)
         return plan
 
     def _refuse_doubles(self, engine: duckdb.DuckDBPyConnection, source: str, columns: Sequence[str]) -> None:

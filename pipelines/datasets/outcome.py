@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-import pyarrow as pa
-
-from connectors.sinks import Delivered, Target
 from lineage.store import DATASETS, SINKS, SnapshotHeader
-from pipelines.datasets.declared import Origin
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from connectors.sinks import Delivered, Target
+    from pipelines.datasets.declared import Origin
 
 SKIPPED = "SKIPPED"  # nothing to be made of, or nothing to be given
 

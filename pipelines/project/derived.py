@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from connectors.datasets.names import suggestion
 from connectors.datasets.rules import Rules
 from connectors.datasets.transform import Transform
 from connectors.errors import DatasetError
@@ -82,7 +82,9 @@ def _read(
     for at, sink in enumerate(model.sinks):
         if sink not in project.sinks:
             faults.append(
-                Fault((*path, "sinks", str(at)), f"no sink is named {sink}; {_near(sink, project.sinks)}")
+                Fault(
+                    (*path, "sinks", str(at)), f"no sink is named {sink}; {suggestion(sink, project.sinks)}"
+                )
             )
     given: Any = model.transform
     transform_path: tuple[str, ...] = (*path, "transform")
@@ -90,7 +92,7 @@ def _read(
     if isinstance(given, str):
         transform_path = ("transforms", given)
         if given not in project.transforms:
-            text = f"no transform is named {given}; {_near(given, project.transforms)}"
+            text = f"no transform is named {given}; {suggestion(given, project.transforms)}"
             faults.append(Fault((*path, "transform"), text))
         else:
             transform = _transform(project.transforms[given], transform_path, [])
@@ -148,13 +150,9 @@ def _unknown_reference(text: str, path: tuple[str, ...], project: ProjectModel) 
         shown = f"{text} is no dataset; write connection/table, or {DATASETS}/<name> for a derived one"
         yield Fault(path, f"{'.'.join(path)}: {shown}")
     elif ref.is_derived and ref.table not in project.datasets:
-        yield Fault(path, f"no dataset is named {ref.table}; {_near(ref.table, project.datasets)}")
+        yield Fault(path, f"no dataset is named {ref.table}; {suggestion(ref.table, project.datasets)}")
     elif not ref.is_derived and ref.connection not in project.connections:
         yield Fault(
-            path, f"no connection is named {ref.connection}; {_near(ref.connection, project.connections)}"
+            path,
+            f"no connection is named {ref.connection}; {suggestion(ref.connection, project.connections)}",
         )
-
-
-def _near(name: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known) or 'none'}"

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from connectors import Connector
 from connectors.config.secrets import expand
+from connectors.datasets.names import suggestion
 from connectors.errors import ConfigError
 from connectors.registry import connector_names, is_path
 from connectors.sinks import sink_names
@@ -298,9 +299,7 @@ def _unknown_connector(connector: str, folder: Path) -> str | None:
 
 
 def _unknown(name: str, kind: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-    return f"no {kind} is named {name}; {hint}"
+    return f"no {kind} is named {name}; {suggestion(name, known)}"
 
 
 def _line(lines: Mapping[tuple[str, ...], int], path: tuple[str, ...]) -> int:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
 from connectors.config.secrets import Redactor, secrets_of
-from connectors.connector import first_fault
 from connectors.errors import ConfigError
+from connectors.registry import fill_config
 from connectors.sinks import Sink, load_sink
 from pipelines.project.filling import Filling, named_credential
 from pipelines.project.loader import Project
@@ -33,19 +31,11 @@ def resolve_sink(project: Project, name: str) -> ResolvedSink:
     if filled.missing:
         names = ", ".join(sorted(set(filled.missing)))
         raise ConfigError(f"{where}: sink {name} needs {names}", hint="set it in the environment")
-    if clash := sorted(set(credential) & set(config)):
-        raise ConfigError(
-            f"{where}: sink {name}: {', '.join(clash)}: given in the configuration and in the credential",
-            hint="keep one of them",
-        )
     redact = Redactor([*filled.secrets, *secrets_of(credential)])
     cls = load_sink(model.connector)
-    known = {field.alias or name for name, field in cls.Config.model_fields.items()} | set(
-        cls.Config.model_fields
-    )
     try:
-        valid = cls.Config.model_validate({**{k: v for k, v in credential.items() if k in known}, **config})
-    except ValidationError as error:
-        raise ConfigError(redact(f"{where}: sink {name}: {first_fault(error)}")) from None
+        valid = fill_config(cls.Config, config, credential)
+    except ConfigError as error:
+        raise ConfigError(redact(f"{where}: sink {name}: {error.message}"), hint=error.hint) from None
     redact.add(*secrets_of(valid))
     return ResolvedSink(name, cls(valid, project.folder), redact)

@@ -43,6 +43,12 @@ def test_the_store_and_a_graphs_build_load_no_parser():
     assert "sqlglot" not in loaded_by("import lineage.store, lineage.graph.build, pipelines.stored_sql")
 
 
+def test_a_project_without_datasets_loads_nothing_that_they_need(tmp_path):
+    (tmp_path / "headwater.yaml").write_text("partitions: {every: day, start: 2026-01-01}\nconnections: {}\n")
+    code = f"from pipelines import load_project\nimport pipelines.sync\nload_project({str(tmp_path)!r})"
+    assert not loaded_by(code) & {"sqlglot", "jsonschema_rs", "psycopg", "adbc_driver_manager"}
+
+
 def test_every_built_in_connector_loads_without_dagster_lineage_or_pipelines():
     code = (
         "from pathlib import Path\nfrom connectors.registry import connector_names, load_connector\n"

@@ -185,4 +185,4 @@ def test_other_types_are_refused(kind: str) -> None:
     ],
 )
 def test_queries_of_many_forms_are_read(text: str) -> None:
-    parse_query(text, ["input", "c"])
+    assert parse_query(text, ["input", "c"]).text == text.rstrip(";")

@@ -206,9 +206,11 @@ def test_texts_that_double_in_each_operation_are_refused() -> None:
 
 def test_numbers_that_are_added_often_are_not_taken_for_texts() -> None:
     twice = {"compute": {"expression": "n + n", "as": "n"}}
-    Transform.parse({"operations": [twice] * 30}).plan(pa.schema([("n", pa.int64())]))
+    numbers = pa.schema([("n", pa.int64())])
+    assert Transform.parse({"operations": [twice] * 30}).plan(numbers).schema == numbers
     sums = ", ".join(f"{'n' if n == 0 else f'c{n - 1}'} * 2 + n + n as c{n}" for n in range(30))
-    Transform.parse({"sql": f"select {sums} from input"}).plan(pa.schema([("n", pa.int64())]))
+    planned = Transform.parse({"sql": f"select {sums} from input"}).plan(numbers)
+    assert planned.schema.names == [f"c{n}" for n in range(30)]
 
 
 def test_lists_that_double_are_refused_even_with_a_plus() -> None:

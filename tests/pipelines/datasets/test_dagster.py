@@ -111,7 +111,7 @@ def test_what_is_made_of_a_personal_column_is_masked_too(shop, name):
     shop.extract()
     shop.made("people")
     outcome = shop.made("d")
-    shown = dataset_metadata(shop.project, shop.store, outcome, KEYS)["headwater/preview"].value
+    shown = dataset_metadata(shop.store, outcome, KEYS)["headwater/preview"].value
     assert "masked" in shown
     assert "example.org" not in shown.casefold()
 

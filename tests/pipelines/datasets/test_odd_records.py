@@ -33,7 +33,7 @@ def test_days_after_the_year_9999_are_kept_and_shown(tmp_path, shown):
     shop.extract()
     outcome = shop.made("d")
     assert outcome.rows == 1
-    assert dataset_metadata(shop.project, shop.store, outcome, AssetKeys())["headwater/preview"].value
+    assert dataset_metadata(shop.store, outcome, AssetKeys())["headwater/preview"].value
     assert shop.delivered("lake", "d").rows == 1
 
 
@@ -89,7 +89,7 @@ def test_a_personal_column_is_masked_however_its_name_is_written(tmp_path):
     shop = a_shop(tmp_path, "id bigint, email varchar", "1, 'ann@example.org'")
     shop.write({"d": {"from": SOURCE, "personal": ["Email"]}})
     shop.extract()
-    shown = dataset_metadata(shop.project, shop.store, shop.made("d"), AssetKeys())["headwater/preview"].value
+    shown = dataset_metadata(shop.store, shop.made("d"), AssetKeys())["headwater/preview"].value
     assert "ann@example.org" not in shown
     assert "masked" in shown
 

@@ -144,10 +144,10 @@ def test_what_was_discarded_for_its_columns_stays_when_the_quarantine_is_tried_a
 def test_changes_are_told_in_the_metadata_and_only_while_they_are_new(begun):
     shop = begun("evolve")
     outcome = change(shop, f"{BEFORE}, new bigint", [(1, "a", "10", 7)])
-    shown = dataset_metadata(shop.project, shop.store, outcome, AssetKeys())
+    shown = dataset_metadata(shop.store, outcome, AssetKeys())
     assert "new (int64) came" in shown["headwater/column_changes"].value
     again = shop.made("d")
-    assert "headwater/column_changes" not in dataset_metadata(shop.project, shop.store, again, AssetKeys())
+    assert "headwater/column_changes" not in dataset_metadata(shop.store, again, AssetKeys())
 
 
 def test_the_order_of_columns_is_no_change(begun):
