@@ -16,6 +16,7 @@ from bench import (
     cloudquery_host,
     datasets,
     estate_graph,
+    flow_runs,
     json_schema,
     large,
     query_log,
@@ -44,6 +45,7 @@ BENCHMARKS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "datasets": datasets.run,
     "json_schema": json_schema.run,
     "stream": stream.run,
+    "flow_runs": flow_runs.run,
 }
 
 LONG = frozenset({"estate5", "year"})  # from a quarter of an hour up: run by name

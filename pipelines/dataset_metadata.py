@@ -87,8 +87,10 @@ def run_facts(outcome: DatasetOutcome | SinkOutcome) -> dict[str, Any]:
         "started_at": outcome.started_at.isoformat(timespec="milliseconds"),
         "ended_at": outcome.ended_at.isoformat(timespec="milliseconds"),
         "rows": outcome.rows,
+        "records": outcome.made if isinstance(outcome, DatasetOutcome) else outcome.rows,
         "invalid": outcome.invalid if isinstance(outcome, DatasetOutcome) else 0,
-        "bytes": outcome.size_bytes if isinstance(outcome, DatasetOutcome) else 0,
+        "quarantined": outcome.quarantined if isinstance(outcome, DatasetOutcome) else 0,
+        "bytes": outcome.size_bytes,
         "error": outcome.error,
     }
 

@@ -23,6 +23,11 @@ class AssetKeys:
         return self._key("flow_runs", connection)
 
     @property
+    def flow_runs(self) -> dg.AssetKey:
+        """Below it lie the keys of all runs: of connections, of datasets, of sinks."""
+        return self._key("flow_runs")
+
+    @property
     def graph(self) -> dg.AssetKey:
         return self._key("lineage_graph")
 

@@ -15,6 +15,7 @@ from lineage.store import Store, open_store
 from pipelines.assets.extract import connection_asset
 from pipelines.assets.lineage_graph import graph_asset
 from pipelines.checks import synced_check
+from pipelines.jobs import connection_jobs
 from pipelines.keys import AssetKeys
 from pipelines.partitions import TimePartitions, partitions_definition
 from pipelines.project import Project, find_project, read_project
@@ -40,7 +41,7 @@ def build_definitions(
     executor: str | None = None,
     check_columns: bool = True,
 ) -> dg.Definitions:
-    """Assets, checks, schedules and sensors of a project.
+    """Assets, checks, jobs, schedules and sensors of a project.
 
     The executor is the one that the project's file names, else the one given, else left to whom this is merged into.
     Raises ConfigError for columns that a dataset's input does not have as far as is known; not without `check_columns`.
@@ -78,6 +79,7 @@ def _definitions(
             graph_asset(project, store, runs, parts, keys),
         ],
         asset_checks=[synced_check(runs, parts, keys)] if runs else [],
+        jobs=connection_jobs(project, keys),
         schedules=[*(s for s in schedules if s), maintenance_schedule(project, store, keys)],
         sensors=[
             run_status_sensor(keys),

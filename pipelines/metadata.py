@@ -42,7 +42,11 @@ def outcome_facts(outcome: Outcome) -> dict[str, Any]:
         "statements": header.counts.get("statement", 0) if header else 0,
         "rows": report.rows,
         "refused": sum(table.refused for table in report.tables.values()),
-        "tables": {name: table_facts(table) for name, table in report.tables.items()},
+        "tables": {
+            name: table_facts(table)
+            | {"bytes": given.size_bytes if (given := outcome.given.get(name)) else 0}
+            for name, table in report.tables.items()
+        },
         "bytes": header.size_bytes if header else 0,
         "stored": outcome.written,
         "errors": report.failed + (outcome.error is not None),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import click
 
 from pipelines.cli.console import escape, json_option, out_json, project_of, rich_console
+from pipelines.connection_check import check_connection
 
 if TYPE_CHECKING:
     from connectors.model import CheckResult
@@ -31,7 +31,8 @@ def command(ctx: click.Context, names: Sequence[str], as_json: bool) -> int:
                 f"no connection is named {name}; there are {', '.join(project.connections)}"
             )
     chosen = list(dict.fromkeys(names)) or list(project.connections)
-    results = {name: _check(project, name) for name in chosen}
+    log = logging.getLogger("headwater.check")
+    results = {name: check_connection(project, name, log) for name in chosen}
     sinks = {} if names else {name: _check_sink(project, name) for name in project.model.sinks}
     ok = all(result.ok for found in (*results.values(), *sinks.values()) for result in found)
     if as_json:
@@ -78,41 +79,5 @@ def _check_sink(project: Project, name: str) -> list[CheckResult]:
             hint = result.hint and redact(result.hint)
             found.append(replace(result, message=redact(result.message), hint=hint))
     except Exception as error:  # noqa: BLE001 - whatever a sink raises is that sink's fault, shown as such
-        found.append(CheckResult("check", False, redact(describe(error))))
-    return found
-
-
-def _check(project: Project, name: str) -> list[CheckResult]:
-    from datetime import UTC, datetime
-
-    from connectors import Window
-    from connectors.errors import HeadwaterError
-    from connectors.model import CheckResult
-    from pipelines.extract import describe
-    from pipelines.ingest import Nowhere
-    from pipelines.project import open_connector, resolve_connection
-    from pipelines.redaction import output_redacted
-
-    try:
-        resolved = resolve_connection(project, name)
-    except HeadwaterError as error:
-        return [CheckResult("configuration", False, error.message, error.hint)]
-    found = [CheckResult("configuration", True)]
-    now, redact = datetime.now(UTC), resolved.redact
-    try:
-        with output_redacted(redact):
-            connector = open_connector(
-                project,
-                resolved,
-                window=Window("check", now, now),
-                ingest=Nowhere(),
-                log=logging.getLogger("headwater.check"),
-            )
-            with closing(connector):
-                for result in connector.check():
-                    capability, message = redact(result.capability), redact(result.message)
-                    hint = result.hint and redact(result.hint)
-                    found.append(replace(result, capability=capability, message=message, hint=hint))
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a connector raises is that connection's fault, shown as such
         found.append(CheckResult("check", False, redact(describe(error))))
     return found

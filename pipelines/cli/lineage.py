@@ -24,9 +24,7 @@ from pipelines.cli.reading import (
 from pipelines.cli.trees import MAX_LINES, edge_note, reach_tree
 
 if TYPE_CHECKING:
-    from lineage.graph.lift import Lifted
-    from lineage.graph.questions import Neighbourhood
-    from lineage.graph.traverse import Direction, LineageGraph
+    from lineage.graph.traverse import Direction
 
 MOST_PATHS = 100
 
@@ -66,7 +64,9 @@ def _reading(direction: Direction) -> click.Command:
         ask = higher or graph
         found = getattr(ask, direction)(identifier, depth, columns=columns)
         if as_json:
-            out_json(_reached(graph, higher, found))
+            from pipelines.graph_answers import reached_dict
+
+            out_json(reached_dict(graph, higher, found))
             return 0
         rich_console().print(reach_tree(found))
         if not found.edges:
@@ -75,17 +75,6 @@ def _reading(direction: Direction) -> click.Command:
 
     read.__doc__ = {"upstream": "Where ID comes from.", "downstream": "What ID reaches."}[direction]
     return click.command(direction)(read)
-
-
-def _reached(graph: LineageGraph, higher: Lifted | None, found: Neighbourhood) -> dict[str, Any]:
-    answer = {"id": found.start, "direction": found.direction, "as_of": graph.as_of}
-    ids = set(found.distances)
-    nodes = graph.resources(ids) if higher is None else higher.nodes(ids)
-    told = [{**one, "distance": found.distances[one["id"]]} for one in nodes]
-    told.sort(key=lambda one: (one["distance"], one["id"]))
-    if higher is not None:
-        return {**answer, "level": higher.level, "nodes": told, "edges": found.edges}
-    return {**answer, "resources": told, "edges": found.edges}
 
 
 @command.command("path")

@@ -23,9 +23,12 @@ COMMANDS = {
     "lineage": ("lineage", "Ask the graph: upstream, downstream, path, unresolved ..."),
     "sql": ("sql", "Lineage of SQL text; needs no project."),
     "runs": ("runs", "What ran, when, and how it ended."),
+    "metrics": ("metrics", "What runs did with each dataset, by run or by day."),
     "quarantine": ("quarantine", "Records that datasets refused: show, replay, purge."),
     "state": ("state", "Where a connection's next run goes on; start over."),
     "forget": ("forget", "Delete a connection's history."),
+    "serve": ("serve", "Serve the API: resources, lineage, metrics."),
+    "token": ("token", "API tokens: create, list, revoke."),
     "ui": ("ui", "Open Dagster's UI for this project."),
 }
 

@@ -1,77 +1,203 @@
-"""`headwater runs`: flow runs, the newest first."""
+"""`headwater runs`: flow runs, the newest first; and one of them whole."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipelines.cli.console import escape, json_option, out, out_json, project_of, rich_console
+from pipelines.cli.console import err, escape, json_option, out, out_json, project_of, rich_console
+from pipelines.cli.moments import since_option
+
+if TYPE_CHECKING:
+    from pipelines.flow_runs import DatasetRun, FlowRun
+    from pipelines.flow_runs.projection import Progress
+    from pipelines.project import Project
 
 _COLORS = {"SUCCESS": "green", "WARNING": "yellow", "FAILED": "red", "CANCELED": "magenta"}
+_NUMBERS = frozenset({"records", "errors", "quarantined", "bytes", "seconds", "attempt"})
+_STATUSES = ("QUEUED", "RUNNING", "SUCCESS", "WARNING", "FAILED", "CANCELED")
 
 
-@click.command("runs")
-@click.option("--flow", metavar="NAME", help="Of this connection only.")
+@click.group("runs", invoke_without_command=True)
+@click.option("--flow", metavar="NAME", help="Of this connection's flow only.")
 @click.option(
-    "--since", metavar="DATE", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]), help="Not older (UTC)."
+    "--status", type=click.Choice(_STATUSES, case_sensitive=False), help="That ended, or stand, so."
 )
-@click.option("--limit", default=50, show_default=True, help="At most so many.")
+@since_option("Not older.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
+@click.option("--external", is_flag=True, help="Those of other systems instead: dbt, Airflow, Spark ...")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, flow: str | None, since: datetime | None, limit: int, as_json: bool) -> int:
-    """What ran, for which partition, how it ended: Dagster's own records, whoever launched the run."""
-    project = project_of(ctx)
-    if flow and flow not in project.connections:
-        raise click.UsageError(f"no connection is named {flow}; there are {', '.join(project.connections)}")
-    from pipelines.flow_runs import read_flow_runs
-    from pipelines.home import dagster_home, open_instance
-    from pipelines.keys import AssetKeys
+def command(
+    ctx: click.Context,
+    flow: str | None,
+    status: str | None,
+    since: datetime | None,
+    limit: int,
+    external: bool,
+    as_json: bool,
+) -> int:
+    """What ran, for which partitions, how it ended: Dagster's own records, whoever launched the run.
 
-    dagster_home(project)
-    flows = {name: AssetKeys().flow_run(name) for name in project.connections}
-    after = since.replace(tzinfo=UTC) if since else None
-    with open_instance() as instance:
-        runs = read_flow_runs(instance, flows, flow=flow, since=after, limit=limit)
+    A flow is a connection and all that hangs from it: datasets and their deliveries.
+    """
+    if ctx.invoked_subcommand:
+        return 0
+    project = project_of(ctx)
+    known_flow(project, flow)
+    if external:
+        return _external(project, flow, status, since, limit, as_json)
+    from pipelines.flow_runs import open_flow_runs
+
+    with open_flow_runs(project, projecting()) as flow_runs:
+        runs = flow_runs.find(flow=flow, status=status, since=since, limit=limit)
     if as_json:
         out_json([run.to_dict() for run in runs])
-        return 0
-    if not runs:
-        out("nothing has run yet; try `headwater sync`")
-        return 0
+    elif runs:
+        _show(runs)
+    else:
+        out(
+            "nothing has run yet; try `headwater sync`" if not (flow or status or since) else "nothing ran so"
+        )
+    return 0
+
+
+def known_flow(project: Project, flow: str | None) -> None:
+    """Raises UsageError for a flow that there is not."""
+    if flow and flow not in project.connections:
+        raise click.UsageError(f"no connection is named {flow}; there are {', '.join(project.connections)}")
+
+
+def projecting() -> Progress:
+    """Says on standard error how it goes where many runs are read for the first time."""
+    told = [0]
+
+    def progress(what: str, done: int, of: int) -> None:
+        if of > 5000 and what == "runs" and done - told[0] >= 5000:
+            told[0] = done
+            err(f"reading Dagster's records for the first time: {done:,} of {of:,} runs")
+
+    return progress
+
+
+def _show(runs: Sequence[FlowRun]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in (
-        "started",
-        "flow",
-        "partition",
-        "status",
-        "trigger",
-        "resources",
-        "errors",
-        "seconds",
-        "run",
-    ):
+    counts = ("records", "errors", "quarantined", "seconds")
+    for column in ("started", "flow", "partition", "status", "trigger", "attempt", *counts, "run"):
         table.add_column(column, no_wrap=True, justify="right" if column in _NUMBERS else "left")
     for run in runs:
-        color = _COLORS.get(run.status, "blue")
-        started = (run.started_at or "")[:19].replace("T", " ")
-        status = f"[{color}]{run.status.lower()}[/]"
-        counts = (f"{run.resources:,}", f"{run.errors:,}", _seconds(run.started_at, run.ended_at))
-        table.add_row(started, run.flow, run.partition, status, run.trigger, *counts, run.id[:8])
+        numbers = (f"{run.records:,}", f"{run.errors:,}", f"{run.quarantined:,}")
+        table.add_row(
+            *(_started(run.started_at), run.flow, _partitions(run.partitions), _colored(run.status)),
+            *(run.trigger, str(run.attempt), *numbers, _seconds(run), run.id[:8]),
+        )
     console = rich_console()
     console.print(table)
     for run in runs:
         if run.error:
-            console.print(f"[red]{run.flow} {run.partition} {run.id[:8]}[/]: {escape(run.error)}")
+            console.print(f"[red]{run.flow} {run.id[:8]}[/]: {escape(run.error)}")
+
+
+@command.command("show")
+@click.argument("identifier", metavar="ID")
+@click.option("--lines", type=click.IntRange(0), default=200, show_default=True, help="Of the log, the last.")
+@json_option
+@click.pass_context
+def show(ctx: click.Context, identifier: str, lines: int, as_json: bool) -> int:
+    """One run: what it did with each dataset, and its log. ID may be the beginning or the ending of one."""
+    project = project_of(ctx)
+    from pipelines.flow_runs import open_flow_runs
+    from pipelines.flow_runs.logs import run_log
+    from pipelines.home import open_instance
+
+    with open_flow_runs(project, projecting()) as flow_runs:
+        flows = flow_runs.of_run(identifier)
+    with open_instance() as instance:
+        log = list(run_log(instance, flows[0].id))
+    shown = log[-lines:] if lines else []
+    if as_json:
+        out_json({"flows": [flow.to_dict() for flow in flows], "log": [entry.to_dict() for entry in shown]})
+        return 0
+    console = rich_console()
+    for flow in flows:
+        attempt = f", attempt {flow.attempt}" if flow.attempt > 1 else ""
+        console.print(
+            f"[bold]{flow.flow}[/] {_partitions(flow.partitions)} {_colored(flow.status)}, by {flow.trigger}{attempt}, "
+            f"run {flow.run_number} ({flow.id})"
+        )
+        console.print(_datasets(flow.datasets))
+    if len(log) > len(shown):
+        out(f"... and {len(log) - len(shown):,} lines before these; see --lines")
+    for entry in shown:
+        step = f"{entry.step}: " if entry.step else ""
+        message = " ".join(entry.message.split())
+        color = {"ERROR": "red", "CRITICAL": "red", "WARNING": "yellow"}.get(entry.level, "dim")
+        console.print(
+            f"[dim]{entry.at[11:23]}[/] [{color}]{entry.level.lower():7}[/] {escape(step + message)}"
+        )
     return 0
 
 
-_NUMBERS = frozenset({"resources", "errors", "seconds"})
+def _datasets(datasets: Sequence[DatasetRun]) -> Any:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 2))
+    for column in ("dataset", "status", "records", "bytes", "errors", "quarantined", "seconds"):
+        table.add_column(column, no_wrap=True, justify="right" if column in _NUMBERS else "left")
+    for one in datasets:
+        numbers = (one.records, one.size_bytes, one.errors, one.quarantined)
+        table.add_row(escape(one.dataset), _colored(one.status), *(f"{n:,}" for n in numbers), _seconds(one))
+    return table
 
 
-def _seconds(started: str | None, ended: str | None) -> str:
-    if not started or not ended:
+def _external(
+    project: Project, flow: str | None, status: str | None, since: datetime | None, limit: int, as_json: bool
+) -> int:
+    from lineage import open_store
+    from pipelines.external_runs import read_external_runs
+
+    store = open_store(project.storage, project.storage_options)
+    names = [flow] if flow else list(project.connections)
+    found = read_external_runs(store, names, since=since, limit=limit)
+    runs = [run for run in found if status in (None, run["status"])]
+    if as_json:
+        out_json(runs)
+        return 0
+    if not runs:
+        out("no connection has told of runs of other systems")
+        return 0
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("started", "connection", "job", "status", "run"):
+        table.add_column(column, no_wrap=True)
+    for run in runs:
+        shown = (run["connection"], run["job"])
+        table.add_row(
+            _started(run["started_at"]), *map(escape, shown), _colored(run["status"]), escape(run["id"])
+        )
+    rich_console().print(table)
+    return 0
+
+
+def _colored(status: str) -> str:
+    return f"[{_COLORS.get(status, 'blue')}]{status.lower()}[/]"
+
+
+def _partitions(keys: Sequence[str]) -> str:
+    return f"{keys[0]}...{keys[-1]}" if len(keys) > 1 else "".join(keys)
+
+
+def _started(text: str | None) -> str:
+    return (text or "")[:19].replace("T", " ")
+
+
+def _seconds(run: FlowRun | DatasetRun) -> str:
+    if not run.started_at or not run.ended_at:
         return ""
-    return f"{(datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds():.1f}"
+    return f"{(datetime.fromisoformat(run.ended_at) - datetime.fromisoformat(run.started_at)).total_seconds():.1f}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -69,6 +69,7 @@ def _deliver(
         work.target,
         work.schema,
         work.delivered.rows if work.delivered else 0,
+        work.size_bytes,
         work.preview,
         work.personal,
     )
@@ -90,6 +91,7 @@ class _Deliverer:
         self.delivered: Delivered | None = None
         self.target: Target | None = None
         self.schema: pa.Schema | None = None
+        self.size_bytes = 0
         self.preview: Sequence[Mapping[str, Any]] = ()
         self.personal: Sequence[str] = ()
 
@@ -125,6 +127,8 @@ class _Deliverer:
             before = held if by_difference else None
             delivery = self._delivery(opened, sink, stand, before, number)
             self.delivered = sink.deliver(replace(delivery, after=delivered if by_difference else None))
+        if self.delivered.rows and not self.size_bytes and not self.delivered.already:
+            self.size_bytes = int(stand.header.state.get("bytes", 0))  # its files were taken over as they are
         self._commit(sink, started_at)
 
     # -- what the target holds
@@ -210,13 +214,26 @@ class _Deliverer:
             partition=self._partition,
             number=number,
             schema=schema,
-            records=reads(records),
+            records=self._counted(reads(records)),
             stale=None
             if mode != "delete_stale"
             # Read beside the records: with an engine of its own.
             else reads(stale, opened.enter_context(engine_over(self._store, relations, MEMORY_BYTES))),
             files=self._store.records.whole_files(stand.stored) if mode == "replace" else (),
         )
+
+    def _counted(self, read: Callable[[], pa.RecordBatchReader]) -> Callable[[], pa.RecordBatchReader]:
+        def counted(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+            self.size_bytes = 0
+            for batch in reader:
+                self.size_bytes += batch.nbytes
+                yield batch
+
+        def opened() -> pa.RecordBatchReader:
+            reader = read()
+            return pa.RecordBatchReader.from_batches(reader.schema, counted(reader))
+
+        return opened
 
     def _commit(self, sink: Sink, started_at: datetime) -> None:
         if self.target is None or self.schema is None:

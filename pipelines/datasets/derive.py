@@ -155,12 +155,12 @@ class _Derivation(DatasetWork):
         with self._store.records.stream(DATASETS, name, checks.schema) as part:
             quarantine.dataset(Dataset(QUARANTINE), kept)
             for rows in self._refused_before(engine, failed, discarded, kept):
-                self.count_invalid(rows)
+                self.count_invalid(rows, quarantined=True)
                 quarantine.records(QUARANTINE, rows)
             for split in checks.split(engine, _MADE):
                 self._take(part, split.passed)
                 if split.invalid is not None:
-                    self.count_invalid(split.invalid)
+                    self.count_invalid(split.invalid, quarantined=rules.on_invalid == "quarantine")
                     if rules.on_invalid == "quarantine":
                         quarantine.records(QUARANTINE, invalid_rows(split.invalid, kept))
                     elif rules.on_invalid == "warn":
@@ -214,6 +214,7 @@ class _Derivation(DatasetWork):
             "windowed": bool(stand.header.windowed or stand.header.state.get("windowed")),
             "transform": self._dataset.transform.fingerprint,
             "changes": list(self.changes.told),
+            "bytes": self.size_bytes,
         }
         header = SnapshotHeader(
             connection=dataset_scope(self._dataset.name),

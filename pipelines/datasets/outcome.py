@@ -21,7 +21,8 @@ SKIPPED = "SKIPPED"  # nothing to be made of, or nothing to be given
 @dataclass(frozen=True)
 class DatasetOutcome:
     """What became of one dataset and partition. `invalid` counts the records that are not valid, whatever became of
-    them; `rows` those that the dataset has; `faults` are samples of what is wrong.
+    them, `quarantined` those kept to be replayed; `rows` those that the dataset has, `made` those that it has of this
+    run; `faults` are samples of what is wrong.
     """
 
     dataset: str
@@ -32,7 +33,9 @@ class DatasetOutcome:
     error: str | None = None
     header: SnapshotHeader | None = None
     rows: int = 0
+    made: int = 0
     invalid: int = 0
+    quarantined: int = 0
     size_bytes: int = 0
     changes: tuple[str, ...] = ()
     faults: tuple[Mapping[str, str], ...] = ()
@@ -61,6 +64,7 @@ class SinkOutcome:
     target: Target | None = None
     schema: pa.Schema | None = None
     rows: int = 0
+    size_bytes: int = 0
     preview: Sequence[Mapping[str, Any]] = ()
     personal: Sequence[str] = ()
 

@@ -92,6 +92,7 @@ class _Replay(DatasetWork):
         if part is None:
             return header
         self.rows += part.rows
+        self.made = part.rows
         written = refused.finish()[QUARANTINE]
         stored = {
             name: replace(mine, settled=(*mine.settled, part)),
@@ -103,7 +104,9 @@ class _Replay(DatasetWork):
                 schema=written.schema,
             ),
         }
-        return _put(store, header, stored, run_id=self._run.run_id, failed=self.invalid)
+        size = int(header.state.get("bytes", 0)) + self.size_bytes
+        grown = replace(header, state={**header.state, "bytes": size})
+        return _put(store, header, grown, stored, run_id=self._run.run_id, failed=self.invalid)
 
     def _held_again(
         self, kept: StoredDataset, mine: StoredDataset, header: SnapshotHeader, columns: pa.Schema
@@ -129,10 +132,11 @@ class _Replay(DatasetWork):
                 part.add(split.passed)
                 if split.invalid is not None:
                     self._refuse(invalid_rows(split.invalid, schema), refused)
+        self.size_bytes = part.size_bytes
         return part.part, refused
 
     def _refuse(self, rows: pa.RecordBatch, refused: RecordsWriter) -> None:
-        self.count_invalid(rows)
+        self.count_invalid(rows, quarantined=True)
         refused.records(QUARANTINE, rows)
 
 
@@ -142,7 +146,7 @@ def purge_quarantine(store: Store, name: str, partition: str | None = None) -> i
     stand = store.snapshots.datasets(header)
     count = sum(part.rows for part in stand.get(QUARANTINE, StoredDataset()).settled)
     if count:
-        _put(store, header, {**stand, QUARANTINE: StoredDataset()}, run_id=header.run_id, failed=0)
+        _put(store, header, header, {**stand, QUARANTINE: StoredDataset()}, run_id=header.run_id, failed=0)
     return count
 
 
@@ -156,12 +160,17 @@ def _make_views(engine: duckdb.DuckDBPyConnection, checks: Checks) -> None:
 
 
 def _put(
-    store: Store, header: SnapshotHeader, stored: dict[str, StoredDataset], run_id: str, failed: int
+    store: Store,
+    header: SnapshotHeader,
+    changed: SnapshotHeader,
+    stored: dict[str, StoredDataset],
+    run_id: str,
+    failed: int,
 ) -> SnapshotHeader:
-    """Stores a run with other records. Raises LineageError when a newer run has been stored meanwhile."""
+    """Stores a run, changed, with other records. Raises LineageError when a newer run has been stored meanwhile."""
     rows = store.snapshots.table.rows([(header.connection, header.content)]).select(ROWS.names)
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    changed = replace(header, run_id=run_id, ended_at=now, failed=failed)
+    changed = replace(changed, run_id=run_id, ended_at=now, failed=failed)
 
     def after(_: object, __: bool) -> dict[str, StoredDataset]:
         newest = [h for h in store.snapshots.headers(header.connection) if h.partition == header.partition]

@@ -48,19 +48,21 @@ class DatasetWork(ABC):
 
     def forget_counts(self) -> None:
         """Begins to count anew."""
-        self.rows = self.invalid = self.size_bytes = 0
+        self.rows = self.made = self.invalid = self.quarantined = self.size_bytes = 0
         self.faults: list[Mapping[str, str]] = []
         self.preview: list[dict[str, Any]] = []
 
     def count(self, batch: pa.RecordBatch) -> None:
         """Counts records of the dataset, and keeps the first to be shown."""
         self.rows += batch.num_rows
+        self.made += batch.num_rows
         if len(self.preview) < SAMPLES:
             self.preview += shown_rows(batch.slice(0, SAMPLES - len(self.preview)))
 
-    def count_invalid(self, rows: pa.RecordBatch) -> None:
+    def count_invalid(self, rows: pa.RecordBatch, *, quarantined: bool) -> None:
         """Counts invalid records, and keeps what is wrong with the first."""
         self.invalid += rows.num_rows
+        self.quarantined += rows.num_rows if quarantined else 0
         if len(self.faults) < SAMPLES:
             told = rows.select(["message", "pointer", "keyword"]).slice(0, SAMPLES - len(self.faults))
             self.faults += told.to_pylist()
@@ -114,7 +116,9 @@ def outcome_of(work: DatasetWork, name: str, partition: str, log: logging.Logger
         error,
         header,
         rows=work.rows,
+        made=work.made,
         invalid=work.invalid,
+        quarantined=work.quarantined,
         size_bytes=work.size_bytes,
         changes=work.changes.told,
         faults=tuple(work.faults),

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from connectors.config.secrets import expand
+from pipelines.project.cron import is_cron
 
 ConnectionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]
 DATASETS, SINKS = "datasets", "sinks"
@@ -127,11 +128,7 @@ class ConnectionModel(Section):
     @field_validator("schedule")
     @classmethod
     def _cron(cls, text: str | None) -> str | None:
-        if text is None:
-            return None
-        from dagster._utils.schedules import is_valid_cron_string
-
-        if not is_valid_cron_string(text):
+        if text is not None and not is_cron(text):
             raise ValueError("not a cron expression; write five fields, such as '0 * * * *' for every hour")
         return text
 

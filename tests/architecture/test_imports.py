@@ -33,6 +33,11 @@ def test_a_front_door_is_light(package):
     assert not loaded_by(f"import {package}") & set(HEAVY)
 
 
+def test_the_servers_client_loads_neither_dagster_nor_the_server():
+    heavy = {"dagster", "fastapi", "starlette", "uvicorn", "pyarrow", "duckdb", "deltalake", "sqlglot"}
+    assert not loaded_by("import pipelines.client") & heavy
+
+
 def test_everything_that_lineage_offers_loads_without_dagster_or_pipelines():
     code = "from lineage import LineageGraph, open_store\nfrom lineage.sql import analyze\nimport lineage.graph.build"
     assert not loaded_by(code) & {"dagster", "pipelines", "sqlalchemy", "httpx"}
@@ -59,7 +64,7 @@ def test_every_built_in_connector_loads_without_dagster_lineage_or_pipelines():
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["-h"]], ids=" ".join)
 def test_help_and_version_load_nothing_heavy(arguments):
-    assert not loaded_by(COMMANDS.format(arguments=arguments)) & set(HEAVY)
+    assert not loaded_by(COMMANDS.format(arguments=arguments)) & {*HEAVY, "fastapi"}
 
 
 @pytest.mark.parametrize("command", ["find --help", "sync --help", "lineage upstream --help", "sql --help"])

@@ -237,17 +237,18 @@ def test_runs_lists_flow_runs(synced):
                 "id",
                 "run_number",
                 "flow",
-                "partition",
+                "partitions",
                 "trigger",
                 "status",
                 "started_at",
                 "ended_at",
                 "attempt",
             ),
-            *("complete", "resources", "size_bytes", "errors", "warnings", "error", "datasets", "link"),
+            *("complete", "resources", "warnings", "error", "datasets", "link"),
+            *("records", "size_bytes", "errors", "quarantined"),
         }
-        assert (run["partition"], run["trigger"], run["attempt"], run["error"]) == (
-            today(),
+        assert (run["partitions"], run["trigger"], run["attempt"], run["error"]) == (
+            [today()],
             "manual",
             1,
             None,
@@ -258,6 +259,39 @@ def test_runs_lists_flow_runs(synced):
     assert {run["flow"]: run["resources"] for run in runs}["hand"] == 1
     assert [run["flow"] for run in synced("runs", "--flow", "app", "--json").json] == ["app"]
     assert synced("runs", "--since", "2100-01-01", "--json").json == []
+    assert len(synced("runs", "--since", "3650d", "--status", "success", "--json").json) == 3
+    assert synced("runs", "--external", "--json").json == []
+    assert synced("runs", "--status", "FAILED").code == 0
+
+
+def test_runs_show_tells_what_a_run_did_and_its_log(synced):
+    run = synced("runs", "--json").json[0]
+    for named in (run["id"], run["id"][:8], run["id"][-6:], str(run["run_number"])):
+        shown = synced("runs", "show", named, "--json").json
+        assert {one["id"] for one in shown["flows"]} == {run["id"]}
+    assert {one["flow"] for one in shown["flows"]} == {"app", "scripts", "hand"}
+    assert shown["log"][-1].keys() == {"at", "level", "message", "step", "event"}
+    assert shown["log"][-1]["event"] == "PIPELINE_SUCCESS"
+    assert len(synced("runs", "show", run["id"], "--lines", "3", "--json").json["log"]) == 3
+    said = synced("runs", "show", run["id"][:8])
+    assert b"resources/app" in said.out
+    assert b"Finished execution of run" in said.out
+    assert synced("runs", "show", "nothing").code == 1
+
+
+def test_metrics_sum_by_run_and_by_day(synced):
+    by_day, by_run = (synced("metrics", "--by", by, "--json").json for by in ("day", "run"))
+    assert {(one["dataset"], one["records"]) for one in by_day} == {
+        (r["dataset"], r["records"]) for r in by_run
+    }
+    sums = {"dataset", "records", "size_bytes", "errors", "quarantined", "runs", "day"}
+    assert all(one.keys() == sums for one in by_day)
+    told = {"run_number", "id", "status", "started_at", "ended_at"}
+    assert all(one.keys() == sums | told for one in by_run)
+    assert [one["dataset"] for one in synced("metrics", "--flow", "app", "--json").json] == ["resources/app"]
+    assert len(synced("metrics", "--dataset", "resources/app", "--by", "run", "--json").json) == 1
+    assert synced("metrics", "--until", "2000-01-01", "--json").json == []
+    assert b"resources/app" in synced("metrics").out
 
 
 def test_check_lists_each_connections_capabilities(synced, synced_folder):

@@ -10,12 +10,11 @@ import sys
 import time
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
 from lineage import open_store
-from pipelines.flow_runs import LOST, read_flow_runs
-from pipelines.keys import AssetKeys
+from pipelines.flow_runs import open_flow_runs
+from pipelines.flow_runs.dagster_records import LOST
 from pipelines.project import read_project
 
 KILLS = 40 if os.environ.get("HEADWATER_LONG") else 3
@@ -67,7 +66,7 @@ def exported_states(folder: Path) -> tuple[set[str], set[str], int]:
 
 
 @pytest.mark.timeout(1800)
-def test_a_sync_killed_at_any_moment_leaves_a_complete_state(tmp_path):
+def test_a_sync_killed_at_any_moment_leaves_a_complete_state(tmp_path, monkeypatch):
     chance = random.Random()
     folder, home = tmp_path / "project", tmp_path / "home"
     folder.mkdir()
@@ -99,8 +98,8 @@ def test_a_sync_killed_at_any_moment_leaves_a_complete_state(tmp_path):
             assert exported_states(folder)[:2] == ({f"s{turn}"}, {f"s{turn}"})
     assert killed > 0
     project = read_project(folder)
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        flows = {name: AssetKeys().flow_run(name) for name in project.connections}
-        runs = read_flow_runs(instance, flows, limit=1000)
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    with open_flow_runs(project) as flow_runs:
+        runs = flow_runs.find(limit=1000)
     assert not [run for run in runs if run.status in ("RUNNING", "QUEUED")]
     assert all(run.error == LOST for run in runs if run.status == "FAILED")

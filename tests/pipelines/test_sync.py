@@ -13,7 +13,7 @@ import pytest
 from lineage import open_store
 from pipelines.assets.extract import ACCEPT_DROP_TAG
 from pipelines.extract import RunInfo, extract_partition
-from pipelines.flow_runs import read_flow_runs
+from pipelines.flow_runs import open_flow_runs
 from pipelines.keys import AssetKeys
 from pipelines.partitions import key_at, partitions_definition, window_of
 from pipelines.project import read_project
@@ -32,9 +32,8 @@ def sync(project, *names: str, **kw):
 
 
 def flow_runs(project, **kw):
-    keys = {name: AssetKeys().flow_run(name) for name in project.connections}
-    with dg.DagsterInstance.get() as instance:
-        return read_flow_runs(instance, keys, **kw)
+    with open_flow_runs(project) as found:
+        return found.find(**kw)
 
 
 def test_a_sync_stores_every_connection_and_the_graph(project):
@@ -83,12 +82,12 @@ def test_flow_runs_are_dagsters_records(project, folder):
     runs = flow_runs(project)
     assert [(r.flow, r.status) for r in runs[:1]] == [("app", "FAILED")]
     assert "app.db" in runs[0].error
-    assert (runs[0].id, runs[0].errors, runs[0].partition) == (failed.run_id, 1, today(project))
+    assert (runs[0].id, runs[0].errors, runs[0].partitions) == (failed.run_id, 1, [today(project)])
     assert {(r.flow, r.status, r.trigger, r.attempt) for r in runs[1:]} == {
         (name, "SUCCESS", "manual", 1) for name in project.connections
     }
     app = next(r for r in runs[1:] if r.flow == "app")
-    assert app.resources == app.datasets[0]["records_processed"] - 1
+    assert app.resources == app.datasets[0].records - 1
     assert app.size_bytes > 0
     assert app.link == f"/runs/{app.id}"
     assert len(flow_runs(project, flow="app")) == 2
@@ -166,8 +165,7 @@ def test_several_partitions_are_one_run(tmp_path, monkeypatch):
     assert [h.partition for h in store.snapshots.headers("app")] == ["2026-11-02", "2026-11-03", "2026-11-04"]
     assert [h.partition for h in store.graphs.headers()] == ["2026-11-02", "2026-11-03", "2026-11-04"]
     runs = flow_runs(project)
-    assert {(r.partition, r.status) for r in runs} == {(f"2026-11-0{d}", "SUCCESS") for d in (2, 3, 4)}
-    assert len({r.id for r in runs}) == 1
+    assert [(r.status, r.partitions) for r in runs] == [("SUCCESS", [f"2026-11-0{d}" for d in (2, 3, 4)])]
 
 
 def test_a_connector_that_cannot_be_loaded_is_its_connections_failure(tmp_path, monkeypatch):

@@ -62,7 +62,7 @@ def test_in_the_checkout_a_run_launched_in_the_ui_is_a_flow_run_at_once(project,
         assert server.end_of(run_id) == "SUCCESS"
         runs = headwater(project, environment, "runs", "--json")
         export = headwater(project, environment, "lineage", "export")
-    assert {(r["id"], r["flow"], r["partition"], r["status"], r["trigger"]) for r in runs} == {
+    assert {(r["id"], r["flow"], *r["partitions"], r["status"], r["trigger"]) for r in runs} == {
         (run_id, name, today, "SUCCESS", "manual") for name in CONNECTIONS
     }
     assert {why["run_id"] for edge in export["edges"] for why in edge["provenance"]} == {run_id}

@@ -1,0 +1,232 @@
+"""Flow runs and their metrics, read from the ledger. Knows no Dagster."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Literal
+
+from connectors.errors import RunError
+from pipelines.flow_runs.ledger import Ledger, PartRow, RunRow
+from pipelines.flow_runs.model import DatasetRun, FlowRun, Metric, iso, worst
+from pipelines.flows import datasets_of
+from pipelines.project import Project
+
+_PAGE = 200
+
+
+class FlowRuns:
+    """The flow runs of a project, as they were at the ledger's last refresh.
+
+    A run's part in a dataset that several connections feed counts for the flows of those that ran with it; for all of
+    them where none did.
+    """
+
+    def __init__(self, project: Project, ledger: Ledger) -> None:
+        self._ledger = ledger
+        hanging = {name: _hanging(project, name) for name in project.connections}
+        self.flows: Mapping[str, Collection[str]] = {name: {name, *some} for name, some in hanging.items()}
+        self._fed_by: dict[str, list[str]] = {}
+        for name, some in hanging.items():
+            for one in some:
+                self._fed_by.setdefault(one, []).append(name)
+        self._names = sorted({*self.flows, *self._fed_by})
+
+    def find(
+        self,
+        *,
+        flow: str | None = None,
+        status: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        before: tuple[int, str] | None = None,
+        limit: int = 100,
+    ) -> list[FlowRun]:
+        """The newest first, at most `limit`; of runs created from `since` to before `until`. `before` is the number and
+        the flow of the last one that is known already.
+        """
+        found: list[FlowRun] = []
+        last = before[0] + 1 if before else None
+        while len(found) < limit:
+            numbers = self._numbers(flow, since, until, last, max(_PAGE, limit))
+            for one in self._of(numbers):
+                known = before is not None and (-one.run_number, one.flow) <= (-before[0], before[1])
+                if not known and flow in (None, one.flow) and status in (None, one.status):
+                    found.append(one)
+            if len(numbers) < max(_PAGE, limit):
+                break
+            last = numbers[-1]
+        return found[:limit]
+
+    def of_run(self, text: str) -> list[FlowRun]:
+        """The flow runs of one run: by its number, its id, or an id's unique beginning or ending.
+
+        Raises RunError where there is no such run, or there are several.
+        """
+        marks = (text, text, f"{text}%", f"%{text}")
+        found = self._ledger.runs("number = ? OR id = ? OR id LIKE ? OR id LIKE ? LIMIT 11", marks)
+        whole = [run for run in found if text in (run.id, str(run.number))] or found
+        if not whole or not text.strip():
+            raise RunError(f"there is no run {text}", hint="`headwater runs` lists them")
+        if len(whole) > 1:
+            named = ", ".join(run.id for run in whole[:10])
+            raise RunError(f"{text} could be several runs: {named}", hint="give more of the id")
+        return list(self._of([whole[0].number]))
+
+    def run_id(self, text: str) -> str:
+        """Dagster's id of a run that `of_run` would find."""
+        return self.of_run(text)[0].id
+
+    def metrics(
+        self,
+        by: Literal["run", "day"],
+        *,
+        flow: str | None = None,
+        dataset: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[Metric]:
+        """Sums of each dataset by run or by UTC day, the newest first."""
+        where, values = self._where(flow, dataset, since, until)
+        sums = ", ".join(f"sum(p.{name})" for name in ("records", "size_bytes", "errors", "quarantined"))
+        rest = "LIMIT ? OFFSET ?"
+        values += [-1 if limit is None else limit, offset]
+        day = "date(p.number / 1000, 'unixepoch')"
+        if by == "day":
+            query = (
+                f"SELECT p.dataset, {sums}, count(DISTINCT p.number), {day} AS day FROM part p WHERE {where} "
+            )
+            rows = self._ledger.db.execute(
+                f"{query} GROUP BY day, p.dataset ORDER BY day DESC, p.dataset {rest}", values
+            )
+            return [Metric(*row) for row in rows]
+        query = (
+            f"SELECT p.dataset, {sums}, 1, {day}, p.number, r.id, group_concat(p.status), min(p.started_ms), "
+            f"max(p.ended_ms) FROM part p JOIN run r ON r.number = p.number WHERE {where} "
+            f"GROUP BY p.number, p.dataset ORDER BY p.number DESC, p.dataset {rest}"
+        )
+        rows = self._ledger.db.execute(query, values)
+        return [
+            replace(
+                Metric(*row[:9]),
+                status=worst(row[9].split(",")),
+                started_at=iso(row[10]),
+                ended_at=iso(row[11]),
+            )
+            for row in rows
+        ]
+
+    def count_runs(
+        self, *, dataset: str, since: datetime | None = None, until: datetime | None = None
+    ) -> int:
+        """How many runs had to do with a dataset."""
+        where, values = self._where(None, dataset, since, until)
+        query = f"SELECT count(DISTINCT p.number) FROM part p WHERE {where}"
+        return int(self._ledger.db.execute(query, values).fetchone()[0])
+
+    # -- which runs
+
+    def _numbers(
+        self, flow: str | None, since: datetime | None, until: datetime | None, before: int | None, limit: int
+    ) -> list[int]:
+        where, values = self._where(flow, None, since, until)
+        if before is not None:
+            where += " AND p.number < ?"
+            values.append(before)
+        query = f"SELECT DISTINCT p.number FROM part p WHERE {where} ORDER BY p.number DESC LIMIT ?"
+        return [int(row[0]) for row in self._ledger.db.execute(query, [*values, limit])]
+
+    def _where(
+        self, flow: str | None, dataset: str | None, since: datetime | None, until: datetime | None
+    ) -> tuple[str, list[Any]]:
+        names = self._names if flow is None else sorted(self.flows[flow])
+        terms, values = [f"p.whose IN ({', '.join('?' * len(names))})"], list[Any](names)
+        if dataset is not None:
+            terms.append("p.dataset = ?")
+            values.append(dataset)
+        for sign, moment in ((">=", since), ("<", until)):
+            if moment is not None:
+                terms.append(f"p.number {sign} ?")
+                values.append(int(moment.timestamp() * 1000))
+        return " AND ".join(terms), values
+
+    # -- what is shown of them
+
+    def _of(self, numbers: Sequence[int]) -> Iterator[FlowRun]:
+        if not numbers:
+            return
+        marks = ", ".join("?" * len(numbers))
+        runs = {run.number: run for run in self._ledger.runs(f"number IN ({marks})", numbers)}
+        parts = self._ledger.parts(numbers)
+        for number in numbers:
+            if number in runs:
+                yield from self._of_run(runs[number], parts[number])
+
+    def _of_run(self, run: RunRow, parts: Sequence[PartRow]) -> Iterator[FlowRun]:
+        present = {part.whose for part in parts} & set(self.flows)
+        of_flow: dict[str, list[PartRow]] = {}
+        for part in parts:
+            feeding = [part.whose] if part.whose in self.flows else self._fed_by.get(part.whose, [])
+            for flow in [one for one in feeding if one in present] or feeding:
+                of_flow.setdefault(flow, []).append(part)
+        for flow in sorted(of_flow):
+            yield _flow_run(run, flow, of_flow[flow])
+
+
+def _hanging(project: Project, connection: str) -> list[str]:
+    """Whose runs belong to a flow beside the connection's own."""
+    found = []
+    for name in datasets_of(project, [connection]):
+        found += [
+            f"datasets/{name}",
+            *(f"sinks/{sink}/{name}" for sink in project.datasets[name].model.sinks),
+        ]
+    return found
+
+
+def _flow_run(run: RunRow, flow: str, parts: Sequence[PartRow]) -> FlowRun:
+    catalogue = [part for part in parts if part.whose == flow]
+    started = [part.started_ms for part in parts if part.started_ms is not None]
+    ended = [part.ended_ms for part in parts]
+    errors = dict.fromkeys(part.error for part in parts if part.error)
+    datasets = dict.fromkeys(part.dataset for part in parts)
+    return FlowRun(
+        id=run.id,
+        run_number=run.number,
+        flow=flow,
+        status=worst([part.status for part in parts]),
+        trigger=run.trigger,
+        attempt=run.attempt,
+        partitions=_partitions(parts),
+        started_at=iso(min(started, default=None)),
+        ended_at=None if None in ended else iso(max(one for one in ended if one is not None)),
+        complete=bool(catalogue) and all(part.complete for part in catalogue),
+        resources=sum(part.resources for part in catalogue),
+        warnings=sum(part.warnings for part in catalogue),
+        error="; ".join(errors) or None,
+        datasets=[_dataset_run(name, [part for part in parts if part.dataset == name]) for name in datasets],
+    )
+
+
+def _dataset_run(name: str, parts: Sequence[PartRow]) -> DatasetRun:
+    started = [part.started_ms for part in parts if part.started_ms is not None]
+    ended = [part.ended_ms for part in parts if part.ended_ms is not None]
+    return DatasetRun(
+        dataset=name,
+        status=worst([part.status for part in parts]),
+        records=sum(part.records for part in parts),
+        size_bytes=sum(part.size_bytes for part in parts),
+        errors=sum(part.errors for part in parts),
+        quarantined=sum(part.quarantined for part in parts),
+        started_at=iso(min(started, default=None)),
+        ended_at=iso(max(ended)) if len(ended) == len(parts) else None,
+        partitions=_partitions(parts),
+        error="; ".join(dict.fromkeys(part.error for part in parts if part.error)) or None,
+    )
+
+
+def _partitions(parts: Sequence[PartRow]) -> list[str]:
+    return sorted({part.partition for part in parts if part.partition})

@@ -1,0 +1,3 @@
+from tests.pipelines.datasets.conftest import shop
+
+__all__ = ["shop"]
