@@ -16,6 +16,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from lineage.store.contents import read_segments
+from lineage.store.objects import Objects
 from lineage.store.records_writer import SYNC
 from lineage.store.tables import BESIDE, HEADERS, ContentTable
 
@@ -53,6 +54,9 @@ def maintain(
         for segment in (HEADERS, BESIDE):
             _compact(table, segment, report)
         _clean(table.delta(), retention_hours, report)
+    objects = Objects(store.uri, store.snapshots.table._options)._open()
+    if objects is not None:
+        _clean(objects, retention_hours, report)
     _drop_parts(store, retention_hours, report)
     return report
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "forget": ("forget", "Delete a connection's history."),
     "serve": ("serve", "Serve the API: resources, lineage, metrics."),
     "token": ("token", "API tokens: create, list, revoke."),
+    "overlay": ("overlay", "What the API created: list, export, delete."),
     "ui": ("ui", "Open Dagster's UI for this project."),
 }
 

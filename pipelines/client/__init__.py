@@ -2,5 +2,6 @@
 
 from pipelines.client.calls import ApiError
 from pipelines.client.headwater import HeadwaterClient
+from pipelines.client.nexla import NexlaWords, nexla_client
 
-__all__ = ["ApiError", "HeadwaterClient"]
+__all__ = ["ApiError", "HeadwaterClient", "NexlaWords", "nexla_client"]

@@ -26,15 +26,15 @@ class ApiError(HeadwaterError):
 
 
 class Calls:
-    """A server at an address, and the token it is asked with. Reads are tried again when the server does not answer or
-    says 503; writes are not.
+    """A server at an address, and the token it is asked with; paths are `below` one there. Reads are tried again when
+    the server does not answer or says 503; writes are not.
     """
 
-    def __init__(self, base_url: str, token: str | None, timeout_s: float) -> None:
+    def __init__(self, base_url: str, token: str | None, timeout_s: float, *, below: str = "/api/v1") -> None:
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigError(f"{base_url} is not the address of a server", hint="as http://127.0.0.1:8090")
-        self._base = f"{base_url.rstrip('/')}/api/v1"
+        self._base = f"{base_url.rstrip('/')}{below}"
         self._headers = {"accept": "application/json"}
         redact = Redactor()
         if token:
@@ -54,16 +54,20 @@ class Calls:
         self._reads, self._writes = client(_RETRIES), client(0)
 
     def get(self, path: str, **parameters: Any) -> Any:
-        """The JSON at a path below `/api/v1`; parameters that are None are left out. Raises ApiError."""
+        """The JSON at a path; parameters that are None are left out. Raises ApiError."""
         return self._call(self._reads, "GET", path, parameters)
 
     def post(self, path: str, body: Any) -> Any:
         """Sends JSON; gives the answer's. Raises ApiError."""
         return self._call(self._writes, "POST", path, {}, body)
 
-    def delete(self, path: str, **parameters: Any) -> None:
-        """Raises ApiError."""
-        self._call(self._writes, "DELETE", path, parameters)
+    def put(self, path: str, body: Any = None, **parameters: Any) -> Any:
+        """Sends JSON; gives the answer's. Raises ApiError."""
+        return self._call(self._writes, "PUT", path, parameters, body)
+
+    def delete(self, path: str, **parameters: Any) -> Any:
+        """The answer's JSON, None where it has none. Raises ApiError."""
+        return self._call(self._writes, "DELETE", path, parameters)
 
     def pages(self, path: str, **parameters: Any) -> Iterator[Any]:
         """Every item of a list, page after page. Raises ApiError."""
@@ -82,7 +86,7 @@ class Calls:
     def _call(
         self,
         client: HttpClient,
-        method: Literal["GET", "POST", "DELETE"],
+        method: Literal["GET", "POST", "PUT", "DELETE"],
         path: str,
         parameters: Mapping[str, Any],
         body: Any = None,
@@ -102,7 +106,9 @@ class Calls:
             return told
         told = told if isinstance(told, dict) else {}
         message = (
-            told.get("detail") or f"{self._base} answered {answer.status_code}, and not as headwater does"
+            told.get("detail")
+            or told.get("message")
+            or f"{self._base} answered {answer.status_code}, and not as headwater does"
         )
         raise ApiError(
             str(message),

@@ -7,6 +7,8 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from pipelines.client.calls import Calls, segment
+from pipelines.client.nexla import NexlaWords
+from pipelines.client.runs import RunMetrics, Runs
 from pipelines.server.answers import (
     AddedEdge,
     Connection,
@@ -14,9 +16,11 @@ from pipelines.server.answers import (
     Explanation,
     Graph,
     Impact,
+    Launched,
     Reached,
     Received,
     Resource,
+    ScheduleState,
     Unresolved,
     Way,
 )
@@ -28,8 +32,9 @@ _PAGE = 1000
 class HeadwaterClient:
     """A client of a server. `token` is one that `headwater token create` printed; `timeout` is in seconds.
 
-    Ids may be given in full, as an alias, or by a unique ending. Every method raises ApiError, with the `status` and
-    the `hint` of the server's answer.
+    Ids may be given in full, as an alias, or by a unique ending. `sources`, `nexsets`, `destinations`, `credentials`,
+    `transforms`, `flows` and `metrics` speak in the words of Nexla's SDK, and always need a token. Every method raises
+    ApiError, with the `status` and the `hint` of the server's answer.
     """
 
     def __init__(
@@ -41,10 +46,30 @@ class HeadwaterClient:
         self.unresolved = UnresolvedReferences(self._calls)
         self.connections = Connections(self._calls)
         self.edges = Edges(self._calls)
+        self.runs = Runs(self._calls)
+        self.run_metrics = RunMetrics(self._calls)
+        self._words = NexlaWords(Calls(base_url, token, timeout, below="/nexla"))
+        self.sources, self.nexsets = self._words.sources, self._words.nexsets
+        self.destinations, self.credentials = self._words.destinations, self._words.credentials
+        self.transforms, self.flows = self._words.transforms, self._words.flows
+        self.metrics = self._words.metrics
+
+    def sync(
+        self,
+        *connections: str,
+        partition: str | None = None,
+        full: bool = False,
+        accept_drop: bool = False,
+    ) -> Launched:
+        """Starts one run that syncs these connections, all without any. Needs a token with the scope `write`."""
+        named = {"connections": list(connections)} if connections else {}
+        found: Launched = self._calls.post("/sync", named | _how(partition, full, accept_drop))
+        return found
 
     def close(self) -> None:
         """Closes what is open."""
         self._calls.close()
+        self._words.close()
 
     def __enter__(self) -> Self:
         return self
@@ -187,7 +212,9 @@ class UnresolvedReferences:
 
 
 class Connections:
-    """The project's connections, without their configuration."""
+    """The project's connections, without their configuration. To start work needs a token with the scope `write`;
+    `HeadwaterClient.runs` tells of it.
+    """
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
@@ -199,6 +226,31 @@ class Connections:
     def get(self, name: str) -> Connection:
         """One of them."""
         found: Connection = self._calls.get(f"/connections/{segment(name)}")
+        return found
+
+    def sync(
+        self, name: str, *, partition: str | None = None, full: bool = False, accept_drop: bool = False
+    ) -> Launched:
+        """Starts a sync for a partition, by default the one under way. `full` begins from the start, `accept_drop` lets
+        a loss of resources through.
+        """
+        return self._start(name, "sync", _how(partition, full, accept_drop))
+
+    def preview(self, name: str, *, limit: int = 5) -> Launched:
+        """Starts an extract that stores nothing; its result has `limit` (1 to 100) masked samples of each kind."""
+        return self._start(name, "preview", {"limit": limit})
+
+    def check(self, name: str) -> Launched:
+        """Starts a trial of the connection."""
+        return self._start(name, "check", None)
+
+    def schedule(self, name: str, on: bool) -> ScheduleState:
+        """Turns its schedule on or off."""
+        found: ScheduleState = self._calls.post(f"/connections/{segment(name)}/schedule", {"on": on})
+        return found
+
+    def _start(self, name: str, what: str, given: Any) -> Launched:
+        found: Launched = self._calls.post(f"/connections/{segment(name)}/{what}", given)
         return found
 
 
@@ -217,6 +269,10 @@ class Edges:
     def remove(self, start: str, end: str) -> None:
         """Removes an edge that was added by hand."""
         self._calls.delete("/edges", **_ends(start, end))
+
+
+def _how(partition: str | None, full: bool, accept_drop: bool) -> dict[str, Any]:
+    return {"partition": partition, "full": full, "accept_drop": accept_drop}
 
 
 def _ends(start: str, end: str) -> dict[str, str]:

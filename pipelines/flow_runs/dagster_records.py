@@ -16,6 +16,7 @@ from pipelines.flow_runs.ledger import PartRow, RunRow
 from pipelines.flow_runs.model import CANCELED, FAILED, QUEUED, RUNNING, SUCCESS, WARNING, of_iso
 
 SILENCE = timedelta(hours=1)  # a started run of another host that says nothing for so long is taken for lost
+TRIGGER_TAG = "headwater/trigger"  # `api`: the server launched the run
 LOST = "the process that ran it is gone"
 NOT_RECORDED = "the run ended before it recorded this"
 
@@ -36,6 +37,7 @@ _TRIGGERS = (
     ("dagster/from_automation_condition", "sensor"),
     ("dagster/auto_materialize", "sensor"),
     ("dagster/backfill", "backfill"),
+    (TRIGGER_TAG, "api"),
 )
 # A run waits in Dagster's queue as long as it takes; in any other of these states a process has it in hand.
 _UNDER_WAY = frozenset({Status.NOT_STARTED, Status.STARTING, Status.STARTED, Status.CANCELING})

@@ -40,8 +40,9 @@ class FlowRun:
     """One flow's part of a run of Dagster: a connection's, and that of all that hangs from it.
 
     `run_number` is the run's creation in milliseconds since 1970, unique and increasing. `trigger` is manual, schedule,
-    sensor or backfill; `attempt` counts from 1. `complete` says that every connection's extract was. `resources` counts
-    the catalogue's entries. The sums are of `datasets`. `link` is the run's page below the address of Dagster's UI.
+    sensor, backfill or api (headwater's server); `attempt` counts from 1. `complete` says that every connection's
+    extract was. `resources` counts the catalogue's entries. The sums are of `datasets`. `link` is the run's page below
+    the address of Dagster's UI.
     """
 
     id: str

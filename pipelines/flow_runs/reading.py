@@ -84,29 +84,32 @@ class FlowRuns:
         *,
         flow: str | None = None,
         dataset: str | None = None,
+        whose: str | None = None,
+        together: bool = False,
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int | None = None,
         offset: int = 0,
     ) -> list[Metric]:
-        """Sums of each dataset by run or by UTC day, the newest first."""
-        where, values = self._where(flow, dataset, since, until)
+        """Sums of each dataset by run or UTC day, the newest first. `whose` is a connection, of all that its own runs
+        gave, `datasets/<name>` or `sinks/<sink>/<dataset>`; `together` sums all datasets, under no name.
+        """
+        where, values = self._where(flow, dataset, since, until, whose)
         sums = ", ".join(f"sum(p.{name})" for name in ("records", "size_bytes", "errors", "quarantined"))
         rest = "LIMIT ? OFFSET ?"
         values += [-1 if limit is None else limit, offset]
         day = "date(p.number / 1000, 'unixepoch')"
+        name = "''" if together else "p.dataset"
         if by == "day":
-            query = (
-                f"SELECT p.dataset, {sums}, count(DISTINCT p.number), {day} AS day FROM part p WHERE {where} "
-            )
+            query = f"SELECT {name} AS name, {sums}, count(DISTINCT p.number), {day} AS day FROM part p WHERE {where} "
             rows = self._ledger.db.execute(
-                f"{query} GROUP BY day, p.dataset ORDER BY day DESC, p.dataset {rest}", values
+                f"{query} GROUP BY day, name ORDER BY day DESC, name {rest}", values
             )
             return [Metric(*row) for row in rows]
         query = (
-            f"SELECT p.dataset, {sums}, 1, {day}, p.number, r.id, group_concat(p.status), min(p.started_ms), "
+            f"SELECT {name} AS name, {sums}, 1, {day}, p.number, r.id, group_concat(p.status), min(p.started_ms), "
             f"max(p.ended_ms) FROM part p JOIN run r ON r.number = p.number WHERE {where} "
-            f"GROUP BY p.number, p.dataset ORDER BY p.number DESC, p.dataset {rest}"
+            f"GROUP BY p.number, name ORDER BY p.number DESC, name {rest}"
         )
         rows = self._ledger.db.execute(query, values)
         return [
@@ -120,10 +123,15 @@ class FlowRuns:
         ]
 
     def count_runs(
-        self, *, dataset: str, since: datetime | None = None, until: datetime | None = None
+        self,
+        *,
+        dataset: str | None = None,
+        whose: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> int:
-        """How many runs had to do with a dataset."""
-        where, values = self._where(None, dataset, since, until)
+        """How many runs had to do with a dataset, or with all that `whose` is."""
+        where, values = self._where(None, dataset, since, until, whose)
         query = f"SELECT count(DISTINCT p.number) FROM part p WHERE {where}"
         return int(self._ledger.db.execute(query, values).fetchone()[0])
 
@@ -139,10 +147,19 @@ class FlowRuns:
         query = f"SELECT DISTINCT p.number FROM part p WHERE {where} ORDER BY p.number DESC LIMIT ?"
         return [int(row[0]) for row in self._ledger.db.execute(query, [*values, limit])]
 
+    def numbers(self, flow: str, limit: int) -> list[int]:
+        """The numbers of the newest runs that a flow had to do with."""
+        return self._numbers(flow, None, None, None, limit)
+
     def _where(
-        self, flow: str | None, dataset: str | None, since: datetime | None, until: datetime | None
+        self,
+        flow: str | None,
+        dataset: str | None,
+        since: datetime | None,
+        until: datetime | None,
+        whose: str | None = None,
     ) -> tuple[str, list[Any]]:
-        names = self._names if flow is None else sorted(self.flows[flow])
+        names = [whose] if whose else self._names if flow is None else sorted(self.flows[flow])
         terms, values = [f"p.whose IN ({', '.join('?' * len(names))})"], list[Any](names)
         if dataset is not None:
             terms.append("p.dataset = ?")

@@ -19,7 +19,7 @@ from connectors.http import HttpPolicy
 from connectors.registry import configure, load_connector
 from lineage.graph.inputs import ConnectionSpec
 from lineage.store import DATASETS, SINKS, dataset_scope, sink_scope
-from pipelines.project.filling import Filling, named_credential
+from pipelines.project.filling import Filling, named_credential, refuse_servers_login
 from pipelines.project.loader import Project
 from pipelines.project.model import ConnectionModel
 
@@ -77,9 +77,8 @@ def resolve_connection(project: Project, name: str) -> ResolvedConnection:
     cls = connector_class(project, name)
     _, missing = model.expanded(os.environ)
     filled = Filling(missing)
-    given = model.credential
-    credentials = filled(named_credential(project, given))
     where = project.where("connections", name)
+    credentials = filled(named_credential(project, model.credential, f"{where}: connection {name}"))
     config = filled({**model.config, **_own_keys(model, cls, f"{where}: connection {name}")})
     http = filled({"endpoints": _endpoints(model.endpoints, cls), "transport": model.transport, **model.http})
     if clash := sorted({"endpoints", "transport"} & set(model.http)):
@@ -99,6 +98,7 @@ def resolve_connection(project: Project, name: str) -> ResolvedConnection:
         policy = _policy({k: v for k, v in http.items() if v is not None})
     except ConfigError as error:
         raise ConfigError(redact(f"{where}: connection {name}: {error.message}"), hint=error.hint) from None
+    refuse_servers_login(project, "connection", name, valid, credentials)
     redact.add(*cls.secrets(valid))
     by_name = [
         s for key, value in credentials.items() if may_be_secret(key) for s in secrets_of({key: value})

@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
-from pydantic import BaseModel, ValidationError
 
 from connectors import Connector
 from connectors.config.secrets import expand
-from connectors.datasets.names import suggestion
 from connectors.errors import ConfigError
-from connectors.registry import connector_names, is_path
-from connectors.sinks import sink_names
-from pipelines.project.model import (
-    RESERVED,
-    ChecksModel,
-    ConnectionModel,
-    DatasetModel,
-    OpenLineageModel,
-    ProjectModel,
-    SinkModel,
-)
+from pipelines.project.model import SECTIONS, ConnectionModel, ProjectModel
+from pipelines.project.soundness import judge, shown
 
 if TYPE_CHECKING:
     from pipelines.project.derived import DerivedDataset
 
 FILE = "headwater.yaml"
+OBJECTS = "objects"  # the table below the storage in which the overlay lies
+_KINDS = {section: kind for kind, section in SECTIONS.items()}
 
 
 class ProjectYaml(yaml.SafeLoader):
@@ -50,10 +40,12 @@ ProjectYaml.add_implicit_resolver(
 
 @dataclass(frozen=True)
 class Project:
-    """A project's file, read and found sound. `folder` is where it lies; relative paths start there.
+    """A project's file with the overlay laid under it, read and found sound. `folder` is where it lies; relative
+    paths start there.
 
     `classes` are the connectors that were loaded, by what the file calls them; `datasets` the derived datasets, each
-    after those that it reads.
+    after those that it reads. `overlay` are the objects of the API that are part of it, by kind and name, each as the
+    store has it; `left_out` those that are not, each with the reason.
     """
 
     folder: Path
@@ -61,6 +53,8 @@ class Project:
     lines: Mapping[tuple[str, ...], int] = field(default_factory=dict, repr=False)
     classes: dict[str, type[Connector]] = field(default_factory=dict, repr=False, compare=False)
     datasets: Mapping[str, DerivedDataset] = field(default_factory=dict, repr=False, compare=False)
+    overlay: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    left_out: Mapping[tuple[str, str], str] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
@@ -87,7 +81,9 @@ class Project:
         return self.connections[name].expanded(os.environ)[0]
 
     def where(self, *path: str) -> str:
-        """`file:line` of a part of the file."""
+        """`file:line` of a part of the file; the kind and name of an object of the overlay."""
+        if len(path) > 1 and (kind := _KINDS.get(path[0])) and (kind, path[1]) in self.overlay:
+            return f"overlay {kind} {path[1]}"
         return f"{FILE}:{_line(self.lines, path)}"
 
 
@@ -107,10 +103,33 @@ def find_project(folder: str | os.PathLike[str] | None = None) -> Path:
     return path
 
 
+class ProjectFile(NamedTuple):
+    """The file alone: what it holds, and the project that this is."""
+
+    data: Mapping[str, Any]
+    project: Project
+
+
 def read_project(folder: Path) -> Project:
-    """Reads and checks the file. Raises ConfigError whose `faults` are lines `file:line: what, and what to
-    do`.
+    """Reads and checks the file, and lays under it what the API created. Raises ConfigError whose `faults` are lines
+    `file:line: what, and what to do`; nothing in the overlay is a reason to.
     """
+    file = read_file(folder)
+    if not may_have_objects(file.project.storage):
+        return file.project
+    # Reads the store: most projects have nothing of the API's in it.
+    from pipelines.project.overlay import lay_under, read_overlay
+
+    return lay_under(file, read_overlay(file.project))
+
+
+def may_have_objects(storage: str) -> bool:
+    """Whether the API may have stored anything in a storage; tells at once."""
+    return "://" in storage or Path(storage, OBJECTS, "_delta_log").is_dir()
+
+
+def read_file(folder: Path) -> ProjectFile:
+    """Reads and checks the file alone. Raises ConfigError as `read_project` does."""
     try:
         text = (folder / FILE).read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=ProjectYaml)
@@ -132,20 +151,13 @@ def read_project(folder: Path) -> Project:
     faults = [(line, text) for line, text in _walk(node, (), lines)]
     if any("refers to itself" in text for _, text in faults):
         raise _faults([f"{FILE}:{line}: {text}" for line, text in sorted(faults)])
-    model = _validate(data, lines, faults)
-    faults += _dangling(data, lines, folder)
-    datasets: Mapping[str, DerivedDataset] = {}
-    if model is not None and (model.datasets or model.transforms):
-        # Reads expressions, for which SQL is loaded: most projects have none.
-        from pipelines.project.derived import read_datasets
-
-        datasets, wrong = read_datasets(model, folder)
-        faults += [(_line(lines, fault.path), fault.text) for fault in wrong]
+    model, datasets, wrong = judge(data, folder)
+    faults += [(_line(lines, path), said) for path, said in wrong]
     if faults:
         raise _faults([f"{FILE}:{line}: {text}" for line, text in sorted(set(faults))])
     if model is None:
         raise _faults([f"{FILE}:1: not a project"])
-    return Project(folder, model, lines, datasets=datasets)
+    return ProjectFile(data, Project(folder, model, lines, datasets=datasets))
 
 
 def _walk(
@@ -159,14 +171,14 @@ def _walk(
         return
     lines.setdefault(path, node.start_mark.line + 1)
     if node in above:
-        yield node.start_mark.line + 1, f"{_shown(path)} refers to itself; write it out"
+        yield node.start_mark.line + 1, f"{shown(path)} refers to itself; write it out"
         return
     above = (*above, node)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             inner = (*path, str(key.value))
             if inner in lines:
-                yield key.start_mark.line + 1, f"{_shown(inner)} is written twice; keep one"
+                yield key.start_mark.line + 1, f"{shown(inner)} is written twice; keep one"
             lines[inner] = key.start_mark.line + 1
             yield from _walk(value, inner, lines, above)
     elif isinstance(node, yaml.SequenceNode):
@@ -174,142 +186,10 @@ def _walk(
             yield from _walk(value, (*path, str(at)), lines, above)
 
 
-def _validate(
-    data: dict[str, Any], lines: Mapping[tuple[str, ...], int], faults: list[tuple[int, str]]
-) -> ProjectModel | None:
-    try:
-        return ProjectModel.model_validate(data)
-    except ValidationError as error:
-        for fault in error.errors(include_url=False, include_input=False):
-            path = tuple(str(part) for part in fault["loc"] if part != "[key]")
-            faults.append((_line(lines, path), _message(fault, path)))
-    return None
-
-
-def _message(fault: Any, path: tuple[str, ...]) -> str:
-    where = _shown(path)
-    kind = fault["type"]
-    if kind == "extra_forbidden":
-        near = difflib.get_close_matches(path[-1], _known_keys(path), 1)
-        return f"{where} is not a known key; " + (f"did you mean {near[0]}?" if near else "remove it")
-    if kind == "missing":
-        return f"{where} is missing; add it"
-    if "[key]" in fault["loc"] or (len(path) == 2 and kind == "string_pattern_mismatch"):
-        return (
-            f"{where} is not a name: it begins with a small letter and has small letters, digits and _ only"
-        )
-    if kind in ("dict_type", "model_type"):
-        return f"{where} is empty or no mapping; write keys and values below it"
-    said = str(fault["msg"]).removeprefix("Value error, ")
-    return f"{where}: {said[0].lower()}{said[1:]}"
-
-
-def _known_keys(path: tuple[str, ...]) -> list[str]:
-    models: dict[tuple[int, str], type[BaseModel]] = {
-        (1, ""): ProjectModel,
-        (3, "connections"): ConnectionModel,
-        (3, "datasets"): DatasetModel,
-        (3, "sinks"): SinkModel,
-        (2, "openlineage"): OpenLineageModel,
-        (2, "checks"): ChecksModel,
-    }
-    if len(path) == 3 and path[0] == "checks":
-        return ["max", "min", "severity"]
-    model = models.get((len(path), path[0] if len(path) > 1 else ""))
-    if model is None:
-        return ["every", "start", "timezone", "instance", "database", "schema", "dialect"]
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _dangling(
-    data: Mapping[str, Any], lines: Mapping[tuple[str, ...], int], folder: Path
-) -> Iterator[tuple[int, str]]:
-    """Names that lead nowhere. Reads the file as it stands: what is wrong elsewhere in it hides none of them."""
-    connections, credentials = (_mapping(data.get(name)) for name in ("connections", "credentials"))
-    for name, given in connections.items():
-        connection, path = _mapping(given), ("connections", str(name))
-        if name in RESERVED:
-            yield _line(lines, path), f"connections.{name}: the name is reserved; choose another"
-        connector = connection.get("connector")
-        if isinstance(connector, str) and (fault := _unknown_connector(connector, folder)):
-            yield _line(lines, (*path, "connector")), fault
-        yield from _dangling_credential(connection, path, credentials, lines)
-        renamed = connection.get("renamed_from")
-        if isinstance(renamed, str) and renamed in connections:
-            line = _line(lines, (*path, "renamed_from"))
-            yield line, f"connections.{name}.renamed_from names {renamed}, which is still a connection"
-    for name, given in _mapping(data.get("sinks")).items():
-        sink, path = _mapping(given), ("sinks", str(name))
-        yield from _dangling_credential(sink, path, credentials, lines)
-        connector = sink.get("connector")
-        if isinstance(connector, str) and connector not in sink_names():
-            yield _line(lines, (*path, "connector")), _unknown(connector, "sink", sink_names())
-    options = _mapping(data.get("storage_options")).values()
-    for part, text in (("storage", data.get("storage")), *(("storage_options", text) for text in options)):
-        for missing in expand(text, os.environ)[1] if isinstance(text, str) else ():
-            yield _line(lines, (part,)), f"{part} needs {missing}; set it in the environment"
-    yield from _dangling_pairs(data.get("same_as"), connections, lines)
-
-
-def _dangling_credential(
-    given: Mapping[str, Any],
-    path: tuple[str, ...],
-    credentials: Mapping[str, Any],
-    lines: Mapping[tuple[str, ...], int],
-) -> Iterator[tuple[int, str]]:
-    credential = given.get("credential")
-    if isinstance(credential, str) and credential not in credentials:
-        near = difflib.get_close_matches(credential, map(str, credentials), 1)
-        hint = f"did you mean {near[0]}?" if near else "add it under credentials"
-        yield _line(lines, (*path, "credential")), f"no credential is named {credential}; {hint}"
-
-
-def _dangling_pairs(
-    pairs: Any, connections: Mapping[str, Any], lines: Mapping[tuple[str, ...], int]
-) -> Iterator[tuple[int, str]]:
-    described: set[str] = set()
-    for at, pair in enumerate(pairs if isinstance(pairs, list) else ()):
-        if isinstance(pair, list) and pair and isinstance(pair[0], str):
-            if pair[0] in described:
-                yield _line(lines, ("same_as", str(at))), f"same_as: {pair[0]} is described twice; keep one"
-            described.add(pair[0])
-        for end in pair if isinstance(pair, list) else ():
-            if isinstance(end, str) and end.partition("/")[0] not in connections:
-                yield (
-                    _line(lines, ("same_as", str(at))),
-                    f"same_as: {end} does not begin with a connection's name and a slash; write connection/id",
-                )
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    """The value where it is a mapping; that it is none is a fault found elsewhere."""
-    return value if isinstance(value, dict) else {}
-
-
-def _unknown_connector(connector: str, folder: Path) -> str | None:
-    if is_path(connector):
-        file = folder / Path(connector).expanduser()
-        return (
-            None if file.is_file() else f"there is no file {connector}; a path starts at the project's folder"
-        )
-    known = connector_names()
-    if connector in known:
-        return None
-    return _unknown(connector, "connector", known)
-
-
-def _unknown(name: str, kind: str, known: Sequence[str]) -> str:
-    return f"no {kind} is named {name}; {suggestion(name, known)}"
-
-
 def _line(lines: Mapping[tuple[str, ...], int], path: tuple[str, ...]) -> int:
     while path and path not in lines:
         path = path[:-1]
     return lines.get(path, 1)
-
-
-def _shown(path: tuple[str, ...]) -> str:
-    return ".".join(path) or "the file"
 
 
 def _faults(faults: list[str]) -> ConfigError:

@@ -23,6 +23,14 @@ from pipelines.project.cron import is_cron
 ConnectionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]
 DATASETS, SINKS = "datasets", "sinks"
 RESERVED = frozenset({DATASETS, SINKS})
+# What the API can create, by kind: where the file has such things.
+SECTIONS = {
+    "credential": "credentials",
+    "connection": "connections",
+    "transform": "transforms",
+    "dataset": DATASETS,
+    "sink": SINKS,
+}
 
 
 class DatasetRef(NamedTuple):

@@ -8,7 +8,7 @@ from connectors.config.secrets import Redactor, secrets_of
 from connectors.errors import ConfigError
 from connectors.registry import fill_config
 from connectors.sinks import Sink, load_sink
-from pipelines.project.filling import Filling, named_credential
+from pipelines.project.filling import Filling, named_credential, refuse_servers_login
 from pipelines.project.loader import Project
 
 
@@ -26,7 +26,7 @@ def resolve_sink(project: Project, name: str) -> ResolvedSink:
     model = project.model.sinks[name]
     where = project.where("sinks", name)
     filled = Filling([])
-    credential = filled(named_credential(project, model.credential))
+    credential = filled(named_credential(project, model.credential, f"{where}: sink {name}"))
     config = filled(model.config)
     if filled.missing:
         names = ", ".join(sorted(set(filled.missing)))
@@ -37,5 +37,6 @@ def resolve_sink(project: Project, name: str) -> ResolvedSink:
         valid = fill_config(cls.Config, config, credential)
     except ConfigError as error:
         raise ConfigError(redact(f"{where}: sink {name}: {error.message}"), hint=error.hint) from None
+    refuse_servers_login(project, "sink", name, valid, credential)
     redact.add(*secrets_of(valid))
     return ResolvedSink(name, cls(valid, project.folder), redact)

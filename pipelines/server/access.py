@@ -51,6 +51,11 @@ class KnownTokens:
                 log.exception("the tokens cannot be read; those known last hold")
             self._failing = True
 
+    def with_id(self, token_id: str) -> Token | None:
+        """The token of an id, while it is valid."""
+        found = next((one for one in self._by_hash.values() if one.id == token_id), None)
+        return found if found and found.is_valid(datetime.now(UTC)) else None
+
     def find(self, secret: str) -> Token | None:
         """The token that a secret is, while it is valid."""
         token = self._by_hash.get(hash_of(secret))

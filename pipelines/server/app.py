@@ -15,10 +15,15 @@ from pipelines.project import Project
 from pipelines.server.access import Access, KnownTokens
 from pipelines.server.gate import Gate
 from pipelines.server.graphs import Graphs
+from pipelines.server.lazy_launcher import LazyLauncher
 from pipelines.server.metrics import RequestMetrics, make_registry
+from pipelines.server.nexla import PREFIX, Desk, make_nexla
+from pipelines.server.nexla.stored_tables import StoredTables
 from pipelines.server.openapi import add_document
 from pipelines.server.problems import add_handlers
 from pipelines.server.routes import ROUTERS
+from pipelines.server.run_metrics import FlowRunMetrics
+from pipelines.server.runs import EVERY_S, ProjectedRuns
 from pipelines.server.served import CurrentProject, Served
 from pipelines.server.tokens import Tokens, objects_of
 from pipelines.server.watch import Watch
@@ -33,7 +38,8 @@ def create_app(
     collectors: Iterable[Collector] = (),
     self_guarded: Sequence[str] = (),
 ) -> FastAPI:
-    """The ASGI app of a project. It reads the store when its lifespan begins, and follows it until that ends.
+    """The ASGI app of a project. It reads the store when its lifespan begins, and follows it and Dagster's records
+    until that ends.
 
     `loopback` says that only this machine can connect: then reading needs no token, and only local Host headers are
     answered without one. `insecure` lets others read without a token, too. `collectors` add to the metrics.
@@ -48,30 +54,40 @@ def create_app(
         lambda: current.project.model.collapse,
     )
     tokens = KnownTokens(Tokens(objects), objects.version())
+    tables = StoredTables(
+        store, TableVersion(store.snapshots.table.uri, project.storage_options), lambda: current.project
+    )
+    projected, launching = ProjectedRuns(lambda: current.project), LazyLauncher(lambda: current.project)
 
     def look_at_graph() -> None:
         current.look()
         graphs.look()
+        tables.look()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        # Tokens have a thread of their own: a revoked one must not go on while a large graph is read.
-        watches = [Watch("graph", look_at_graph), Watch("tokens", tokens.look)]
+        # Tokens have a thread of their own: a revoked one must not go on while a large graph is read. Nobody waits
+        # for Dagster's records: a long history takes a minute to be read for the first time.
+        watches = [
+            *(Watch("graph", look_at_graph), Watch("tokens", tokens.look)),
+            Watch("runs", projected.look, EVERY_S),
+        ]
         await to_thread.run_sync(tokens.look)
         await to_thread.run_sync(look_at_graph)
         for watch in watches:
             watch.start()
         yield
-        for watch in watches:
-            await to_thread.run_sync(watch.stop)
+        for end in (launching.close, projected.close, *(watch.stop for watch in watches)):
+            await to_thread.run_sync(end)
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=lifespan)
-    app.state.served = Served(current, store, graphs, tokens)
-    app.state.registry = make_registry(graphs, collectors)
-    access = Access(tokens, loopback, insecure, tuple(self_guarded))
+    app.state.served = Served(current, store, graphs, tokens, projected, launching)
+    app.state.registry = make_registry(graphs, (FlowRunMetrics(projected), *collectors))
+    access = Access(tokens, loopback, insecure, (PREFIX, *self_guarded))
     app.add_middleware(Gate, access=access, metrics=RequestMetrics(app.state.registry))
     add_handlers(app)
     for router in routers:
         app.include_router(router)
     add_document(app)
+    app.mount(PREFIX, make_nexla(Desk(app.state.served, tables)))
     return app

@@ -12,6 +12,7 @@ import dagster as dg
 
 from connectors.errors import ConfigError, RunError
 from pipelines.assets.extract import ACCEPT_DROP_TAG, FULL_TAG
+from pipelines.flow_runs.dagster_records import TRIGGER_TAG
 from pipelines.flows import keys_of_flows
 from pipelines.home import dagster_home, open_instance
 from pipelines.jobs import CHECK_JOB, CHECK_OP, CONNECTION_TAG, PREVIEW_JOB, PREVIEW_OP, RESULT
@@ -195,6 +196,7 @@ class DagsterLauncher:
         assets: Sequence[Mapping[str, Any]] | None = None,
     ) -> str:
         selector = self._location.place().job(job)
+        tags = {TRIGGER_TAG: "api", **tags}
         params = {
             "selector": selector if assets is None else {**selector, "assetSelection": assets},
             "mode": "default",

@@ -26,7 +26,7 @@ _REASONS = {
     421: "The Host header names another machine.",
     422: "A parameter or the body is wrong.",
     500: "The server failed.",
-    503: "The store cannot be read now.",
+    503: "The store, or Dagster, cannot be asked now.",
 }
 _EVERYWHERE = (401, 403, 413, 421, 422, 500)
 

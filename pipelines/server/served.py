@@ -3,40 +3,60 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+from deltalake.exceptions import DeltaError
 from fastapi import Depends, Request
 
 from connectors.errors import HeadwaterError
 from lineage.store import Store
+from pipelines.flow_runs import FlowRuns
 from pipelines.project import FILE, Project, read_project
 from pipelines.server.access import KnownTokens, too_small
 from pipelines.server.graphs import Graphs
+from pipelines.server.lazy_launcher import LazyLauncher
 from pipelines.server.problems import ApiProblem
-from pipelines.server.tokens import Scope, Token
+from pipelines.server.runs import ProjectedRuns
+from pipelines.server.tokens import Scope, Token, objects_of
+
+if TYPE_CHECKING:
+    from pipelines.server.launcher import Launcher
 
 log = logging.getLogger("headwater.server")
 
 
 class CurrentProject:
-    """The project as its file says it; while that is broken, as it said it last."""
+    """The project as its file and the overlay say it; while the file is broken, as it said it last."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
         self._state = self._stamp()
+        # An overlay is read once more at the first look: it may have changed since the project was read.
+        self._overlay: tuple[str, int] | None = None
+        self._objects = objects_of(project).version()
 
     def look(self) -> None:
-        """Reads the file again when it was written to. Never raises for what stands in it."""
-        state = self._stamp()
-        if state == self._state:
+        """Reads the project again when the file was written to, or what the API created changed. Never raises for what
+        stands in them.
+        """
+        state, overlay = self._stamp(), self._overlay_version()
+        if (state, overlay) == (self._state, self._overlay):
             return
-        self._state = state
+        self._state, self._overlay = state, overlay
         try:
             self.project = read_project(self.project.folder)
         except (HeadwaterError, OSError) as error:
             log.warning("%s is not taken up: %s", FILE, error)
+
+    def _overlay_version(self) -> tuple[str, int] | None:
+        """As it was, where the store does not answer."""
+        try:
+            return self._objects.read()
+        except (DeltaError, OSError):
+            return self._overlay
 
     def _stamp(self) -> tuple[int, int]:
         try:
@@ -48,16 +68,35 @@ class CurrentProject:
 
 @dataclass
 class Served:
-    """A project, its store, its graphs and the tokens that are known."""
+    """A project, its store, its graphs, the tokens that are known, Dagster's records of its runs, and the way to start
+    new ones.
+    """
 
     current: CurrentProject
     store: Store
     graphs: Graphs
     tokens: KnownTokens
+    projected: ProjectedRuns
+    launching: LazyLauncher
 
     @property
     def project(self) -> Project:
         return self.current.project
+
+    @property
+    def runs(self) -> FlowRuns:
+        """The project's flow runs. Raises StoreError while Dagster's records have never been read."""
+        return self.projected.flow_runs
+
+    @property
+    def schedules_on(self) -> Mapping[str, bool]:
+        """Of each connection with a schedule, whether that is on."""
+        return self.projected.schedules_on
+
+    @property
+    def launcher(self) -> Launcher:
+        """Not to be asked within the event loop. Raises as `LazyLauncher.get`."""
+        return self.launching.get()
 
 
 async def served_by(request: Request) -> Served:

@@ -6,9 +6,12 @@ from pipelines.server.routes import (
     edges,
     events,
     lineage,
+    metrics,
     probes,
     resources,
+    runs,
     unresolved,
+    work,
 )
 
 ROUTERS = (
@@ -18,6 +21,9 @@ ROUTERS = (
     changes.router,
     unresolved.router,
     connections.router,
+    runs.router,
+    metrics.router,
+    work.router,
     edges.router,
     events.router,
 )

@@ -74,22 +74,27 @@ def sync(folder: Path) -> None:
 
 @contextmanager
 def serving(folder: Path, **options: Any) -> Iterator[str]:
-    """The app of a project on a real server at a free port of 127.0.0.1; its address."""
+    """The app of a project on a real server at a free port of 127.0.0.1; its address.
+
+    Dagster's records are those of the folder's `home`.
+    """
     config = uvicorn.Config(
         create_app(read_project(folder), **options), port=0, log_level="warning", access_log=False
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        until(lambda: server.started or not thread.is_alive())
-        assert server.started
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(timeout=20)
-        assert not thread.is_alive()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", str(folder / "home"))
+        thread.start()
+        try:
+            until(lambda: server.started or not thread.is_alive())
+            assert server.started
+            port = server.servers[0].sockets[0].getsockname()[1]
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.should_exit = True
+            thread.join(timeout=20)
+            assert not thread.is_alive()
 
 
 def until(holds: Callable[[], object], seconds: float = 20) -> None:

@@ -21,7 +21,11 @@ OPERATIONS = (
     *("get_health", "get_readiness", "find_resources", "get_resource", "get_upstream", "get_downstream"),
     *("get_path", "explain_edge", "export_graph", "get_impact", "get_diff", "list_unresolved"),
     *("list_connections", "get_connection", "add_edge", "remove_edge", "receive_events"),
+    *("list_runs", "get_run", "get_run_log", "get_run_result", "list_external_runs", "list_metrics"),
+    *("start_sync_of_connection", "start_preview", "start_check", "switch_schedule", "cancel_run"),
+    "reload_definitions",
 )
+NOT_ASKED = {"start_sync"}  # whatever is right there starts a run
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +41,7 @@ def document(served_folder, tmp_path_factory):
 
 def test_every_operation_is_known_here(document):
     found = {one.ok().definition.raw["operationId"] for one in document.get_all_operations()}
-    assert found == set(OPERATIONS)
+    assert found == {*OPERATIONS, *NOT_ASKED}
 
 
 @pytest.mark.parametrize("mode", GenerationMode)

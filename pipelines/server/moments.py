@@ -1,0 +1,28 @@
+"""Moments in addresses: a day, a day and a time, or how long ago."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import click
+from fastapi import Query
+
+from pipelines.cli.moments import PAST
+from pipelines.server.problems import ApiProblem
+
+_TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})?"
+# As `headwater runs --since` takes it: `2026-11-20`, `2026-11-20T15:00` (UTC where it does not say), `7d`, `12h`.
+Moment = Annotated[
+    str | None, Query(pattern=rf"^([0-9]{{1,6}}[mhdw]|[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([T ]{_TIME})?)$")
+]
+
+
+def moment_of(text: str | None) -> datetime | None:
+    """A moment in UTC. Raises ApiProblem (422) for one that there is not, as 2026-02-30."""
+    if text is None:
+        return None
+    try:
+        return PAST.convert(text, None, None)
+    except click.BadParameter as error:
+        raise ApiProblem(422, error.message) from None
