@@ -7,9 +7,13 @@ import os
 import re
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from bench.measure import HEADWATER, ROOT, Figure, run_command, succeed
@@ -22,6 +26,7 @@ WARM = 5_000
 AT_LEAST_PER_S = 500
 LIMIT_P99_MS = 200
 LIMIT_GROWTH = 1.05
+WITHIN_S = 30.0
 # What any answer costs here: the same server, an app that does nothing.
 BARE = """
 import socket, uvicorn
@@ -42,11 +47,11 @@ def run(folder: Path) -> Iterator[Figure]:
     environment = {"HEADWATER_PROJECT": str(shop), "DAGSTER_HOME": str(folder / "home")}
     (folder / "home").mkdir()
     succeed(run_command((*HEADWATER, "sync"), shop, environment))
-    paths = _paths(shop)
     with _running((sys.executable, "-c", BARE), folder, {}) as (_, port):
         _ask(port, WARM, ["/"])
         bare = _ask(port, REQUESTS, ["/"])
     with _running((*HEADWATER, "serve", "--port", "0"), folder, environment) as (pid, port):
+        paths = _paths(shop, port)
         warm = _ask(port, WARM, paths)
         before = _resident_mib(pid)
         found = _ask(port, REQUESTS, paths)
@@ -63,13 +68,15 @@ def run(folder: Path) -> Iterator[Figure]:
     yield Figure(f"resident after {REQUESTS:,} more / before", after / before, "x", LIMIT_GROWTH)
 
 
-def _paths(shop: Path) -> list[str]:
+def _paths(shop: Path, port: int) -> list[str]:
     """Mixed reads, each kind as often as the others, over different resources."""
     graph = open_store(shop / ".headwater").graph()
     tables = [one["id"] for one in graph.resources() if one["entity_type"] in ("table", "view")]
     columns = [one["id"] for one in graph.resources() if one["entity_type"] == "column"]
     edges = [(quote(edge["from"]), quote(edge["to"])) for edge in graph.edges()]
     made = ["/api/v1/connections", "/api/v1/unresolved", "/api/v1/resources?limit=20", "/readyz"]
+    names = [one["name"] for one in _get(port, "/api/v1/connections")["items"]]
+    run_id = _newest_run(port)
     for number in range(20):
         table, column = (quote(some[number % len(some)]) for some in (tables, columns))
         start, end = edges[number % len(edges)]
@@ -82,8 +89,27 @@ def _paths(shop: Path) -> list[str]:
             f"/api/v1/lineage/impact?id={column}",
             f"/api/v1/lineage/path?from={start}&to={end}",
             f"/api/v1/lineage/explain?from={start}&to={end}",
+            f"/api/v1/runs?limit=20&flow={names[number % len(names)]}",
+            f"/api/v1/runs/{run_id}",
+            f"/api/v1/metrics?by={('run', 'day')[number % 2]}&limit=20",
         ]
     return made
+
+
+def _newest_run(port: int) -> str:
+    """Once it is known: Dagster's records are read after the server has begun to answer."""
+    until = time.monotonic() + WITHIN_S
+    while time.monotonic() < until:
+        with suppress(urllib.error.HTTPError):
+            if runs := _get(port, "/api/v1/runs")["items"]:
+                return str(runs[0]["id"])
+        time.sleep(0.1)
+    raise TimeoutError(f"the server knows no run after {WITHIN_S:.0f} s")
+
+
+def _get(port: int, path: str) -> Any:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=WITHIN_S) as answer:
+        return json.load(answer)
 
 
 def _ask(port: int, requests: int, paths: Sequence[str]) -> dict[str, float]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, QueryBuilder, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from connectors.errors import StoreError
@@ -124,5 +124,13 @@ class Objects:
 
 
 def _read(table: DeltaTable) -> Iterator[tuple[Name, Body]]:
-    for row in table.to_pyarrow_table().to_pylist():
+    # Not by pyarrow's datasets: a process that ends soon after reading one is aborted now and then, by their threads.
+    query = "SELECT kind, key, body FROM t ORDER BY kind, key"
+    try:
+        rows = pa.table(QueryBuilder().register("t", table).execute(query).read_all())
+    except Exception as error:
+        if type(error) is Exception:  # what the query's engine raises has no type of its own
+            raise OSError(str(error)) from error
+        raise
+    for row in rows.to_pylist():
         yield (row["kind"], row["key"]), orjson.loads(row["body"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -18,6 +19,8 @@ from pipelines.project import DatasetRef, Project
 from pipelines.project.derived import DerivedDataset, Fault, fault_of
 
 Columns = Mapping[DatasetRef, pa.Schema | None]
+
+log = logging.getLogger("headwater")
 
 
 @dataclass
@@ -45,12 +48,18 @@ def plan_datasets(project: Project, known: Callable[[DatasetRef], pa.Schema | No
 
 def refuse_unknown_columns(project: Project, store: Store) -> None:
     """Raises ConfigError with every dataset's fault, `file:line` first, wherever its input's columns are known: from
-    the last sync. A store that is far away is not asked.
+    the last sync. A store that is far away is not asked. What the API made fails when it is made, and alone: it keeps
+    no project from loading.
     """
     if "://" in store.uri:
         return
-    if faults := plan_datasets(project, lambda ref: known_columns(store, ref)).faults:
-        lines = [f"{project.where(*fault.path)}: {fault.text}" for fault in faults]
+    faults = plan_datasets(project, lambda ref: known_columns(store, ref)).faults
+    told = {
+        f"{project.where(*fault.path)}: {fault.text}": project.in_overlay(*fault.path) for fault in faults
+    }
+    for line in [line for line, is_made in told.items() if is_made]:
+        log.warning("%s", line)
+    if lines := [line for line, is_made in told.items() if not is_made]:
         raise ConfigError("\n".join(lines), faults=tuple(lines))
 
 

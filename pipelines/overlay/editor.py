@@ -10,7 +10,6 @@ from typing import Any
 import orjson
 
 from connectors.errors import ConfigError
-from lineage.store import open_store
 from lineage.store.objects import Body, Name, Objects
 from pipelines.overlay.names import unused_key
 from pipelines.overlay.secrecy import (
@@ -27,11 +26,13 @@ from pipelines.project.sealing import reseal, seal
 from pipelines.surrogates import surrogate_id
 
 Known = Mapping[Name, Body]
-_OF_SECRETS = ("fields", "non_secure")  # what `more` of a credential tells of its values
+_OF_SECRETS = frozenset({"fields", "non_secure"})  # what `more` of a credential tells of its values
 
 
 class OverlayEditor:
     """The objects that the API may change: a credential, connection, transform, dataset or sink each.
+
+    Whether a dataset's columns are there is found when it is made: it is its own failure then.
 
     A change is validated against the file and all other objects as they stand when it is stored, in one commit. Each
     method raises ConfigError for one that is refused; `context["refused"]` says why: `unknown` (there is no such
@@ -98,8 +99,8 @@ class OverlayEditor:
             changed = {**body, **{part: value for part, value in given.items() if value is not None}}
             if secret is not None:
                 return self._sealed(kind, changed, secret, file)
-            told = {part: body["more"][part] for part in _OF_SECRETS if part in body["more"]}
-            return {**changed, "more": {**changed["more"], **told}}
+            kept = _OF_SECRETS & body["more"].keys() if kind == "credential" else ()
+            return {**changed, "more": {**changed["more"], **{part: body["more"][part] for part in kept}}}
 
         return self._change(kind, key, change)
 
@@ -115,7 +116,7 @@ class OverlayEditor:
             if (kind, key) not in known:
                 self._own(file, known, (kind, key))
             after = {name: body for name, body in known.items() if name != (kind, key)}
-            if users := _pushed_out(file, known, after):
+            if users := _pushed_out(_laid(file, known), _laid(file, after)):
                 raise _refused(
                     "in_use", f"the {kind} {key} is needed by {users}", "delete what needs it first"
                 )
@@ -176,14 +177,13 @@ class OverlayEditor:
             body: Body = orjson.loads(orjson.dumps(given))
         except (orjson.JSONEncodeError, RecursionError):
             raise _refused("invalid", f"the {kind} {key} holds what JSON cannot hold") from None
-        after = {**known, name: body}
-        project = _laid(file, after)
+        before, after = _laid(file, known), _laid(file, {**known, name: body})
         if kind == "credential" and body["settings"]:
             raise _refused("invalid", "a credential has values, and no settings", "give them as its secret")
-        if name in project.left_out:
-            raise _refused("invalid", f"the {kind} {key} cannot be: {project.left_out[name]}")
+        if name in after.left_out:
+            raise _refused("invalid", f"the {kind} {key} cannot be: {after.left_out[name]}")
         refuse_secrets_within(kind, body["settings"], file.project.folder)
-        if users := _pushed_out(file, known, after):
+        if users := _pushed_out(before, after):
             raise _refused(
                 "in_use", f"with that {kind} {key} there could be no {users}", "change these first"
             )
@@ -194,26 +194,9 @@ def _laid(file: ProjectFile, known: Known) -> Project:
     return lay_under(file, of_overlay(known), tell=False)
 
 
-def _refuse_unknown_columns(before: Project, after: Project) -> None:
-    """Raises ConfigError for columns that a dataset's input has not, wherever its columns are known."""
-    from pipelines.datasets.planning import plan_datasets
-    from pipelines.datasets.stored import known_columns
-
-    if "://" in after.storage:
-        return
-    store = open_store(after.storage, after.storage_options)
-    were, are = (
-        [fault.text for fault in plan_datasets(project, lambda ref: known_columns(store, ref)).faults]
-        for project in (before, after)
-    )
-    if new := [said for said in are if said not in were]:
-        raise _refused("invalid", "; ".join(new))
-
-
-def _pushed_out(file: ProjectFile, before: Known, after: Known) -> str:
+def _pushed_out(before: Project, after: Project) -> str:
     """The objects that a change would leave without something they need, as text."""
-    there, left = _laid(file, before).overlay, _laid(file, after).left_out
-    return ", ".join(f"{kind} {key}" for kind, key in there if (kind, key) in left)
+    return ", ".join(f"{kind} {key}" for kind, key in before.overlay if (kind, key) in after.left_out)
 
 
 def _section(kind: str) -> str:

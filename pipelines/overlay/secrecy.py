@@ -17,31 +17,19 @@ from connectors.sinks import load_sink
 from lineage.store.objects import Body
 
 # Values of a credential that may be shown, where they have one of these names.
-_CLEAR = frozenset(
-    {
-        "host",
-        "port",
-        "user",
-        "username",
-        "database",
-        "dbname",
-        "schema",
-        "region",
-        "account",
-        "warehouse",
-        "role",
-    }
-)
-_LONG_ENOUGH = 6  # a shorter one is found in words
+_CLEAR = frozenset({"host", "port", "user", "username", "database", "dbname", "schema", "region", "account"})
+_LONG_ENOUGH = 12  # a shorter one is found in words
 
 
 def clear_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a credential's values those that are no secret, by their names."""
+    """Of a credential's values those that are no secret, by their names; not one that a secret is equal to."""
+    secrets = set(_secrets(values))
     return {
         name: value
         for name, value in values.items()
         if name in _CLEAR
         and not may_be_secret(name)
+        and str(value) not in secrets
         and (isinstance(value, int) or (isinstance(value, str) and not _has_login(value)))
     }
 
@@ -58,8 +46,7 @@ def masked_values(value: Any) -> Any:
 def refuse_secrets_outside(body: Body, values: Mapping[str, Any]) -> None:
     """Raises ConfigError where a secret value of a credential stands in what is stored beside it."""
     beside = orjson.dumps({name: value for name, value in body.items() if name != "sealed"}).decode()
-    named = {name: value for name, value in values.items() if may_be_secret(name)}
-    for secret in secrets_of(named):
+    for secret in _secrets(values):
         if len(secret) >= _LONG_ENOUGH and orjson.dumps(secret).decode()[1:-1] in beside:
             raise _refused("a value of the credential stands outside of its secret values")
 
@@ -78,6 +65,10 @@ def refuse_secrets_within(kind: str, settings: Mapping[str, Any], folder: Path) 
     for path, value in _leaves(settings, ()):
         if isinstance(value, str) and _has_login(value):
             raise _refused(f"{'.'.join(path)} is an address that holds a password")
+
+
+def _secrets(values: Mapping[str, Any]) -> list[str]:
+    return secrets_of({name: value for name, value in values.items() if may_be_secret(name)})
 
 
 def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:

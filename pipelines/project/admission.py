@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -22,6 +22,7 @@ _HOSTS = frozenset({"cloudquery"})  # connectors that run what their configurati
 # What libpq and others look up on the server when an address names it.
 _LOOKED_UP = frozenset({"service", "servicefile", "passfile", "sslkey", "sslpassword"})
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(//|/|\\)")
+_WILD = re.compile(r"[*?\[]")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
@@ -147,6 +148,10 @@ def _faults_of_path(text: str, file: ProjectFile) -> Iterator[str]:
         return
     if not target.is_relative_to(root):
         yield "leads out of the project's folder; write a path below it"
+    elif text and target == root:
+        yield f"is the project's folder itself, in which {FILE} lies; write a path below it"
+    elif _WILD.search(text) and "." in text and "**" not in text and PurePath(FILE).match(text):
+        yield f"is a pattern of {FILE} too; write another one"
     elif target == root / FILE or any(part.startswith(".") for part in _parts_below(target, root)):
         yield f"is a hidden file, or {FILE} itself; write another path"
     elif (storage := _storage(file)) and target.is_relative_to(storage):
@@ -160,8 +165,8 @@ def _faults_of_target(text: str, file: ProjectFile) -> Iterator[str]:
     except (OSError, ValueError, RuntimeError):
         return
     storage = _storage(file)
-    if target == file.project.folder.resolve() or (storage and storage.is_relative_to(target)):
-        yield "holds the project's storage or the project itself; name a folder of its own"
+    if storage and storage.is_relative_to(target):
+        yield "holds the project's storage; name a folder of its own"
 
 
 def _parts_below(target: Path, root: Path) -> tuple[str, ...]:

@@ -80,10 +80,14 @@ class Project:
         """
         return self.connections[name].expanded(os.environ)[0]
 
+    def in_overlay(self, *path: str) -> bool:
+        """Whether a part of the project is of an object that the API created."""
+        return len(path) > 1 and (_KINDS.get(path[0], ""), path[1]) in self.overlay
+
     def where(self, *path: str) -> str:
         """`file:line` of a part of the file; the kind and name of an object of the overlay."""
-        if len(path) > 1 and (kind := _KINDS.get(path[0])) and (kind, path[1]) in self.overlay:
-            return f"overlay {kind} {path[1]}"
+        if self.in_overlay(*path):
+            return f"overlay {_KINDS[path[0]]} {path[1]}"
         return f"{FILE}:{_line(self.lines, path)}"
 
 

@@ -59,7 +59,7 @@ def test_a_command_in_the_text_exists_with_its_options(code):
     context.command.make_parser(context).parse_args(rest)
 
 
-@pytest.mark.parametrize("line", ["serve", "lineage impact", "sync --fast", "lineage path a"])
+@pytest.mark.parametrize("line", ["explore", "lineage impact", "sync --fast", "lineage path a"])
 def test_a_command_line_that_headwater_does_not_take_would_be_found(line):
     with pytest.raises(click.UsageError):
         take(line.split())

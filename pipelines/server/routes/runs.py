@@ -92,7 +92,7 @@ async def run(here: Here, text: RunText) -> Response:
 @router.get(
     "/runs/{id}/log",
     operation_id="get_run_log",
-    summary="A run's log",
+    summary="The log of a run",
     responses=answers(LogPage, 404, 409, 503),
 )
 async def log(here: Here, text: RunText, limit: Limit = USUAL_LIMIT, cursor: Cursor = None) -> Response:

@@ -21,7 +21,7 @@ T = TypeVar("T")
 router = APIRouter(prefix="/api/v1", tags=["work"], dependencies=[Depends(known_parameters)])
 
 _LAUNCHES = answers(
-    Launched, 404, 409, 503, status=202, description="It was launched, or waits in the queue."
+    Launched, 400, 404, 409, 503, status=202, description="It was launched, or waits in the queue."
 )
 Name = Annotated[str, Path(min_length=1, max_length=200, description="A connection's.")]
 

@@ -24,9 +24,10 @@ from pipelines.home import dagster_home
 from pipelines.project import read_project
 from pipelines.server.dagster_workspace import HEARTBEAT_S
 from pipelines.server.launcher import DagsterLauncher
-from tests.services.dagster_dev import free_port, serving, without_network
+from tests.services.dagster_dev import DagsterDev, free_port, serving, without_network
 
 ROOT = Path(__file__).resolve().parents[3]
+LONG = bool(os.environ.get("HEADWATER_LONG"))
 SECRET = "hunter2-hunter2"
 FILE = """\
 name: launched
@@ -100,12 +101,16 @@ insert into people values (1, 'ann@example.com', 'k-1'), (2, 'ben@example.com', 
 
 WANTED = {
     "slow": lambda launcher: launcher.preview("slow"),
-    "sync": lambda launcher: launcher.sync(["hand", "app"], full=True, accept_drop=["hand"]),
-    "sync gone": lambda launcher: launcher.sync(["gone"]),
+    "sync": lambda launcher: launcher.sync(["hand", "app", "gone"], full=True, accept_drop=["hand"]),
     "preview": lambda launcher: launcher.preview("app", 1),
     "preview telling": lambda launcher: launcher.preview("telling"),
-    "check telling": lambda launcher: launcher.check("telling"),
 }
+if LONG:
+    WANTED |= {
+        "sync hand": lambda launcher: launcher.sync(["hand"]),
+        "check telling": lambda launcher: launcher.check("telling"),
+    }
+TELLING_VERBS = ["preview", "check"] if LONG else ["preview"]
 
 
 @dataclass
@@ -122,18 +127,16 @@ class Started:
             ids = pool.map(lambda start: start(self.launcher), wanted.values())
             self.runs.update(zip(wanted, ids, strict=True))
 
-    def end(self, run_id: str, seconds: float = 30.0) -> dg.DagsterRun:
+    def end(self, run_id: str) -> dg.DagsterRun:
         """The run when it has ended."""
         with dg.DagsterInstance.get() as instance:
-            return waited(
-                lambda: (run := instance.get_run_by_id(run_id)) and run.is_finished and run, seconds
-            )
+            return waited(lambda: (run := instance.get_run_by_id(run_id)) and run.is_finished and run)
 
     def found(self, run_id: str) -> Any:
         return waited(lambda: self.launcher.result(run_id))
 
 
-def waited(look: Callable[[], Any], seconds: float = 30.0) -> Any:
+def waited(look: Callable[[], Any], seconds: float = 60.0) -> Any:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := look():
@@ -155,7 +158,7 @@ def write_project(folder: Path, text: str = FILE) -> Path:
 
 
 @pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
+def started(tmp_path_factory: pytest.TempPathFactory, webserver: object) -> Iterator[Started]:
     folder = write_project(tmp_path_factory.mktemp("launched") / "project")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", str(folder.parent / "home"))
@@ -200,19 +203,35 @@ time.sleep(120)
 """
 
 
+@dataclass
+class Webserver:
+    """A running Dagster, and the project's folder that it serves, with records of its own."""
+
+    dagster: DagsterDev
+    url: str
+    folder: Path
+    home: Path
+
+
 @pytest.fixture(scope="module")
-def orphans(tmp_path_factory: pytest.TempPathFactory) -> set[int]:
-    """The code servers of a process that was killed."""
-    folder = tmp_path_factory.mktemp("killed")
-    command = [sys.executable, "-c", HOLD, str(write_project(folder / "project"))]
-    process = subprocess.Popen(command, env=apart(folder), stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        return code_servers(process.pid)
-    finally:
-        process.kill()
-        process.communicate()
+def webserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webserver]:
+    """It comes up while others do."""
+    place, port = tmp_path_factory.mktemp("webserver"), free_port()
+    folder, home = write_project(place / "project"), place / "home"
+    home.mkdir()
+    # Without a daemon nothing takes runs out of a queue.
+    (home / "dagster.yaml").write_text(
+        "telemetry: {enabled: false}\n"
+        "run_coordinator: {module: dagster._core.run_coordinator, class: DefaultRunCoordinator}\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", str(home))
+        dagster_home(read_project(folder))
+    command = [sys.executable, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port)]
+    command += ["-m", "pipelines.definitions"]
+    environment = apart(place) | {"HEADWATER_PROJECT": str(folder)}
+    with serving(command, port, folder, environment, place / "log") as dagster:
+        yield Webserver(dagster, f"http://127.0.0.1:{port}", folder, home)
 
 
 def apart(folder: Path) -> dict[str, str]:
@@ -227,25 +246,26 @@ def is_there(pid: int) -> bool:
         return False
 
 
-@pytest.mark.usefixtures("orphans")  # killed now: they have the time of the tests between to end
 def test_a_sync_runs_at_once_without_a_daemon_and_is_recorded(started):
     run = started.end(started.runs["sync"])
-    assert run.status == dg.DagsterRunStatus.SUCCESS
+    # One of its sources fails. The graph is made all the same.
+    assert run.status == dg.DagsterRunStatus.FAILURE
     with dg.DagsterInstance.get() as instance:
         starts = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.RUN_START).records
     assert len(starts) == 1
     assert open_store(started.folder / ".headwater").graph().header.partition == run.tags["dagster/partition"]
     made = {"/".join(key.path) for key in run.asset_selection}
     assert made == {
-        *(f"{kind}/{name}" for kind in ("resources", "flow_runs") for name in ("hand", "app")),
+        *(f"{kind}/{name}" for kind in ("resources", "flow_runs") for name in ("hand", "app", "gone")),
         *("datasets/people", "flow_runs/datasets/people", "lineage_graph"),
     }
     assert run.tags["headwater/full"] == "true"
     assert run.tags["headwater/accept_drop"] == "hand"
 
 
-def test_a_sync_of_a_source_that_fails_is_a_failed_run(started):
-    assert started.end(started.runs["sync gone"]).status == dg.DagsterRunStatus.FAILURE
+@pytest.mark.skipif(not LONG, reason="tests of the server's routes show it too")
+def test_a_sync_of_sources_that_do_not_fail_is_a_run_that_succeeds(started):
+    assert started.end(started.runs["sync hand"]).status == dg.DagsterRunStatus.SUCCESS
 
 
 def test_what_does_not_exist_is_refused(started):
@@ -278,7 +298,7 @@ def test_a_preview_gives_counts_and_masked_samples_and_stores_nothing(started):
     assert "ann@example.com" not in events_text(run_id)
 
 
-@pytest.mark.parametrize("verb", ["preview", "check"])
+@pytest.mark.parametrize("verb", TELLING_VERBS)
 def test_a_connection_that_fails_is_a_failed_run_that_says_why_without_its_secrets(started, verb):
     run_id = started.runs[f"{verb} telling"]
     found = started.found(run_id)
@@ -327,18 +347,15 @@ def test_a_daemon_that_is_alive_is_left_what_is_in_its_queue(started):
         assert instance.get_run_by_id(run_id).status == dg.DagsterRunStatus.CANCELED
 
 
-def test_a_schedule_that_is_switched_is_seen_by_another_process(started):
+def test_a_schedule_that_is_switched_is_seen_in_dagsters_storage(started):
     launcher = started.launcher
     assert launcher.schedule_is_on("hand") is None
     assert launcher.schedule_is_on("app") is False
     launcher.switch_schedule("app", True)
     assert launcher.schedule_is_on("app") is True
-    program = (
-        "import dagster as dg; i = dg.DagsterInstance.get(); "
-        "print([(s.name, s.status.value) for s in i.all_instigator_state()])"
-    )
-    seen = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
-    assert "('app_schedule', 'RUNNING')" in seen.stdout, seen.stderr
+    with dg.DagsterInstance.get() as instance:
+        states = [(one.name, one.status.value) for one in instance.all_instigator_state()]
+    assert states == [("app_schedule", "RUNNING")]
     launcher.switch_schedule("app", False)
     assert launcher.schedule_is_on("app") is False
     with pytest.raises(RunError, match="hand has no schedule"):
@@ -357,55 +374,37 @@ def test_definitions_are_read_anew_and_broken_ones_leave_the_old(started):
         with pytest.raises(RunError, match=r"do not load: headwater.yaml:\d+: no connector is named sqlit"):
             started.launcher.reload()
         assert started.launcher.schedule_is_on("another") is False
-        file.write_text(FILE.replace("datasets:", f"{NEW}datasets:", 1))
-        checked = started.found(started.launcher.check("another"))
-        assert checked["ok"]
-        assert checked["error"] is None
-        assert checked["checks"][0] == {
-            "capability": "configuration",
-            "ok": True,
-            "message": "",
-            "hint": None,
-        }
     finally:
         file.write_text(FILE)
 
 
 def test_a_code_server_that_died_is_started_again(started):
-    newest = max(code_servers(os.getpid()))
-    os.kill(newest, signal.SIGKILL)
-    os.waitid(os.P_PID, newest, os.WEXITED | os.WNOWAIT)
+    died = code_servers(os.getpid())
+    for server in died:
+        os.kill(server, signal.SIGKILL)
+        os.waitid(os.P_PID, server, os.WEXITED | os.WNOWAIT)
     assert started.launcher.schedule_is_on("app") is False
-    assert max(code_servers(os.getpid())) > newest
+    assert code_servers(os.getpid()) - died
 
 
-def test_a_running_dagster_is_asked_at_its_address(monkeypatch, tmp_path):
-    folder, home = write_project(tmp_path / "project"), tmp_path / "home"
-    home.mkdir()
-    # Without a daemon nothing takes runs out of a queue.
-    (home / "dagster.yaml").write_text(
-        "telemetry: {enabled: false}\n"
-        "run_coordinator: {module: dagster._core.run_coordinator, class: DefaultRunCoordinator}\n"
-    )
-    monkeypatch.setenv("DAGSTER_HOME", str(home))
-    project, port = read_project(folder), free_port()
-    dagster_home(project)
-    launcher = DagsterLauncher(project, f"http://127.0.0.1:{port}")
+def test_a_running_dagster_is_asked_at_its_address(webserver, monkeypatch):
+    folder = webserver.folder
+    monkeypatch.setenv("DAGSTER_HOME", str(webserver.home))
     with pytest.raises(RunError, match="does not answer") as refused:
-        launcher.check("hand")
+        DagsterLauncher(read_project(folder), f"http://127.0.0.1:{free_port()}").check("hand")
     assert refused.value.retryable
-    command = [sys.executable, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port)]
-    command += ["-m", "pipelines.definitions"]
-    environment = apart(tmp_path) | {"HEADWATER_PROJECT": str(folder)}
-    with serving(command, port, folder, environment, tmp_path / "log") as server:
-        server.locations()
-        checked = launcher.check("hand")
-        launcher.switch_schedule("app", True)
-        assert launcher.schedule_is_on("app") is True
-        assert Started(launcher, folder).found(checked)["ok"]
-        (folder / "headwater.yaml").write_text(FILE.replace("datasets:", f"{NEW}datasets:", 1))
-        launcher.reload()
-        assert launcher.schedule_is_on("another") is False
+    webserver.dagster.locations()
+    launcher = DagsterLauncher(read_project(folder), webserver.url)
+    checked = launcher.check("hand")
+    (folder / "headwater.yaml").write_text(FILE.replace("datasets:", f"{NEW}datasets:", 1))
+    launcher.reload()
+    launcher.switch_schedule("another", True)
+    assert launcher.schedule_is_on("another") is True
+    assert launcher.schedule_is_on("app") is False
+    found = Started(launcher, folder).found(checked)
+    assert (found["ok"], found["error"]) == (True, None)
+    told = {"capability": "configuration", "ok": True, "message": "", "hint": None}
+    assert found["checks"][0] == told
     launcher.close()
 
 
@@ -416,7 +415,17 @@ def test_an_address_that_is_none_is_refused_and_not_shown(url, started):
     assert "word" not in str(refused.value)
 
 
-def test_the_code_server_does_not_outlive_a_process_that_is_killed(orphans):
+@pytest.mark.skipif(not LONG, reason="40 s: `make test-long`")
+def test_the_code_server_does_not_outlive_a_process_that_is_killed(tmp_path):
+    command = [sys.executable, "-c", HOLD, str(write_project(tmp_path / "project"))]
+    process = subprocess.Popen(command, env=apart(tmp_path), stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        orphans = code_servers(process.pid)
+    finally:
+        process.kill()
+        process.communicate()
     assert len(orphans) == 1
     waited(lambda: not any(map(is_there, orphans)), 2 * HEARTBEAT_S + 10)
 

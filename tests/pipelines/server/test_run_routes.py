@@ -58,7 +58,7 @@ def known(folder):
 @pytest.fixture(scope="module")
 def url(folder):
     with serving(folder) as url:
-        until(lambda: httpx.get(f"{url}/api/v1/runs").status_code == 200)
+        until(lambda: "headwater_dagster_readable 1.0" in httpx.get(f"{url}/metrics").text)
         yield url
 
 

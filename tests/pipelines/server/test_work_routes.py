@@ -32,7 +32,7 @@ def url(folder, headers):
         patch.delenv("HEADWATER_DAGSTER_URL", raising=False)
         patch.setenv("HEADWATER_PROJECT", "")
         with serving(folder) as url:
-            until(lambda: httpx.get(f"{url}/api/v1/runs").status_code == 200)
+            until(lambda: "headwater_dagster_readable 1.0" in httpx.get(f"{url}/metrics").text)
             yield url
 
 
