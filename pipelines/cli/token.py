@@ -53,7 +53,8 @@ def _moment(ctx: click.Context, parameter: click.Parameter, value: str | None) -
 @click.pass_context
 def create(ctx: click.Context, scope: str, expires_at: datetime | None, name: str) -> int:
     """Make a token and print it, alone, on standard output."""
-    from pipelines.server.tokens import SCOPES, Tokens, objects_of
+    from pipelines.project.overlay import objects_of
+    from pipelines.server.tokens import SCOPES, Tokens
 
     chosen = next(one for one in SCOPES if one == scope)
     secret, token = Tokens(objects_of(project_of(ctx))).issue(chosen, expires_at=expires_at, name=name)
@@ -68,7 +69,8 @@ def create(ctx: click.Context, scope: str, expires_at: datetime | None, name: st
 @click.pass_context
 def list_tokens(ctx: click.Context, as_json: bool) -> int:
     """Show the tokens that there are, not what they are."""
-    from pipelines.server.tokens import Tokens, objects_of
+    from pipelines.project.overlay import objects_of
+    from pipelines.server.tokens import Tokens
 
     tokens = [token.to_dict() for token in Tokens(objects_of(project_of(ctx))).list()]
     if as_json:
@@ -94,7 +96,8 @@ def list_tokens(ctx: click.Context, as_json: bool) -> int:
 @click.pass_context
 def revoke(ctx: click.Context, token_id: str) -> int:
     """Make a token worthless; a running server knows within two seconds."""
-    from pipelines.server.tokens import Tokens, objects_of
+    from pipelines.project.overlay import objects_of
+    from pipelines.server.tokens import Tokens
 
     Tokens(objects_of(project_of(ctx))).revoke(token_id)
     out(f"token {token_id} is revoked")

@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from lineage.store import open_store
 from lineage.store.version import TableVersion
 from pipelines.project import Project
+from pipelines.project.overlay import objects_of
 from pipelines.server.access import Access, KnownTokens
 from pipelines.server.gate import Gate
 from pipelines.server.graphs import Graphs
@@ -25,7 +26,7 @@ from pipelines.server.routes import ROUTERS
 from pipelines.server.run_metrics import FlowRunMetrics
 from pipelines.server.runs import EVERY_S, ProjectedRuns
 from pipelines.server.served import CurrentProject, Served
-from pipelines.server.tokens import Tokens, objects_of
+from pipelines.server.tokens import Tokens
 from pipelines.server.watch import Watch
 
 

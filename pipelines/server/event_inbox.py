@@ -42,7 +42,13 @@ def receive(project: Project, events: Sequence[Any], connection: str | None = No
 
 
 def _reader(project: Project, connection: str | None) -> str:
-    names = [name for name in project.connections if issubclass(usable_class(project, name), OpenLineage)]
+    # Of the file's: where what comes in is written is nothing that the API decides.
+    names = [
+        name
+        for name in project.connections
+        if not project.in_overlay("connections", name)
+        and issubclass(usable_class(project, name), OpenLineage)
+    ]
     if connection is not None:
         if connection not in names:
             raise ApiProblem(409, f"{connection} is no connection that reads OpenLineage events", hint=_HINT)

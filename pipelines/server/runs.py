@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from pipelines.flow_runs.projection import Projection
 
 EVERY_S = 0.5
-REST = 4  # times what a look took, at least, until the next one
+REST = 4  # times what a look took, at least, until the next one; but no longer than this
+LONGEST_REST_S = 30.0
 # Deleted runs are looked for every 10 s only: what has not changed for so long is known whole.
 QUIET_S = 20.0
 _TOLD_EVERY = 5000  # runs, of a first projection
@@ -122,6 +123,7 @@ class ProjectedRuns:
             begun = time.monotonic()
             if self._closed.is_set() or begun < self._rest_until:
                 return
+            is_first = not self.is_open
             try:
                 self._take_up()
             except _ClosedMeanwhile:
@@ -134,7 +136,9 @@ class ProjectedRuns:
             else:
                 self._failing, self.trouble = False, None
             ended = time.monotonic()
-            self._rest_until = ended + REST * (ended - begun)
+            # What the first look takes, Dagster's import and a whole history, says nothing of the next ones.
+            took = 0.0 if is_first else ended - begun
+            self._rest_until = ended + min(REST * took, LONGEST_REST_S)
 
     def look_again(self) -> None:
         """Takes up at once what has just been changed."""

@@ -15,12 +15,13 @@ from connectors.errors import HeadwaterError
 from lineage.store import Store
 from pipelines.flow_runs import FlowRuns
 from pipelines.project import FILE, Project, read_project
+from pipelines.project.overlay import objects_of
 from pipelines.server.access import KnownTokens, too_small
 from pipelines.server.graphs import Graphs
 from pipelines.server.lazy_launcher import LazyLauncher
 from pipelines.server.problems import ApiProblem
 from pipelines.server.runs import ProjectedRuns
-from pipelines.server.tokens import Scope, Token, objects_of
+from pipelines.server.tokens import Scope, Token
 
 if TYPE_CHECKING:
     from pipelines.server.launcher import Launcher

@@ -11,9 +11,10 @@ import uvicorn
 
 from connectors.errors import ConfigError, HeadwaterError
 from pipelines.project import Project
+from pipelines.project.overlay import objects_of
 from pipelines.server.access import has_valid_token, is_loopback
 from pipelines.server.app import create_app
-from pipelines.server.tokens import Tokens, objects_of
+from pipelines.server.tokens import Tokens
 
 _GRACE_S = 10
 _BACKLOG = 2048

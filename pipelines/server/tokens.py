@@ -10,9 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from connectors.errors import HeadwaterError
-from lineage.store import open_store
 from lineage.store.objects import Objects
-from pipelines.project import Project
 
 Scope = Literal["read", "write", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)  # each includes those before it
@@ -85,12 +83,6 @@ class Tokens:
             raise HeadwaterError(
                 f"no token has the id {token_id}", hint="`headwater token list` shows those that there are"
             )
-
-
-def objects_of(project: Project) -> Objects:
-    """What the server keeps in the project's store."""
-    options = project.storage_options
-    return Objects(open_store(project.storage, options).uri, options)
 
 
 def hash_of(secret: str) -> str:

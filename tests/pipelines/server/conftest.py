@@ -16,8 +16,9 @@ import uvicorn
 
 from pipelines.cli.main import run
 from pipelines.project import read_project
+from pipelines.project.overlay import objects_of
 from pipelines.server import create_app
-from pipelines.server.tokens import Tokens, objects_of
+from pipelines.server.tokens import Tokens
 from tests.contract.conftest import COLUMN, MISSING, UNDECLARED
 from tests.pipelines.conftest import FILE, LINEAGE, RESOURCE, write_project
 

@@ -104,7 +104,8 @@ def test_no_other_origin_is_let_in(bound):
 
 def test_a_new_token_is_known_and_a_revoked_one_is_not_within_two_seconds(served_folder):
     from pipelines.project import read_project
-    from pipelines.server.tokens import Tokens, objects_of
+    from pipelines.project.overlay import objects_of
+    from pipelines.server.tokens import Tokens
 
     tokens = Tokens(objects_of(read_project(served_folder)))
     with serving(served_folder, loopback=False) as url, httpx.Client(base_url=url) as client:

@@ -10,7 +10,8 @@ import pytest
 
 from pipelines.cli.main import run
 from pipelines.project import read_project
-from pipelines.server.tokens import Tokens, objects_of
+from pipelines.project.overlay import objects_of
+from pipelines.server.tokens import Tokens
 
 
 @pytest.fixture

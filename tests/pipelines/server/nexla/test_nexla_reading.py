@@ -15,8 +15,9 @@ from nexla_sdk.models.destinations.enums import DestinationType
 from nexla_sdk.models.nexsets.requests import NexsetCreate
 
 from pipelines.project import read_project
+from pipelines.project.overlay import objects_of
 from pipelines.server.nexla.shapes import _KNOWN_SINKS
-from pipelines.server.tokens import Tokens, objects_of
+from pipelines.server.tokens import Tokens
 
 
 @pytest.fixture(scope="module")
