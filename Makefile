@@ -10,6 +10,9 @@ INSTALL := VIRTUAL_ENV=$(abspath $(VENV)) $(UV) pip install --quiet
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" pyproject.toml --group build
 
+# A file's tests share what they start, so they stay together.
+AT_ONCE := --numprocesses auto --maxprocesses 4 --dist loadfile
+
 .PHONY: help demo ui test test-long test-compiled wheel check format bench lock demo-artifacts clean
 
 help:  ## Say what can be made.
@@ -22,7 +25,7 @@ ui: $(STAMPS)/run  ## Open Dagster's UI on the demo.
 	@$(BIN)/headwater --project pipelines/demo/shop ui
 
 test: $(STAMPS)/dev $(STAMPS)/plugins  ## Run the tests.
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q $(AT_ONCE)
 
 test-long: $(STAMPS)/dev $(STAMPS)/plugins  ## Run the tests with the full counts of what `make test` samples.
 	@HEADWATER_LONG=1 $(BIN)/pytest -q --timeout 1800

@@ -15,7 +15,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-FORMAT = "1"
+FORMAT = "2"
 _BUSY_S = 60.0
 _TABLES = """
 CREATE TABLE note (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -34,6 +34,7 @@ CREATE TABLE part (
     PRIMARY KEY (number, dataset, partition)
 ) WITHOUT ROWID;
 CREATE INDEX part_dataset ON part (dataset, number);
+CREATE INDEX part_status ON part (status, number);
 """
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from connectors.errors import RunError
 from pipelines.flow_runs.ledger import Ledger, PartRow, RunRow
-from pipelines.flow_runs.model import DatasetRun, FlowRun, Metric, iso, worst
+from pipelines.flow_runs.model import QUEUED, RUNNING, DatasetRun, FlowRun, Metric, iso, worst
 from pipelines.flows import datasets_of
 from pipelines.project import Project
 
@@ -49,7 +49,7 @@ class FlowRuns:
         found: list[FlowRun] = []
         last = before[0] + 1 if before else None
         while len(found) < limit:
-            numbers = self._numbers(flow, since, until, last, max(_PAGE, limit))
+            numbers = self._numbers(flow, since, until, last, max(_PAGE, limit), status)
             for one in self._of(numbers):
                 known = before is not None and (-one.run_number, one.flow) <= (-before[0], before[1])
                 if not known and flow in (None, one.flow) and status in (None, one.status):
@@ -73,10 +73,6 @@ class FlowRuns:
             named = ", ".join(run.id for run in whole[:10])
             raise RunError(f"{text} could be several runs: {named}", hint="give more of the id")
         return list(self._of([whole[0].number]))
-
-    def run_id(self, text: str) -> str:
-        """Dagster's id of a run that `of_run` would find."""
-        return self.of_run(text)[0].id
 
     def metrics(
         self,
@@ -138,9 +134,19 @@ class FlowRuns:
     # -- which runs
 
     def _numbers(
-        self, flow: str | None, since: datetime | None, until: datetime | None, before: int | None, limit: int
+        self,
+        flow: str | None,
+        since: datetime | None,
+        until: datetime | None,
+        before: int | None,
+        limit: int,
+        status: str | None = None,
     ) -> list[int]:
+        """The newest runs, with a status those of which a part has it: a whole's is one of its parts'."""
         where, values = self._where(flow, None, since, until)
+        if status is not None:
+            where += " AND p.status IN (?, ?)"
+            values += [status, QUEUED if status == RUNNING else status]
         if before is not None:
             where += " AND p.number < ?"
             values.append(before)

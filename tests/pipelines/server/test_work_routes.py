@@ -108,7 +108,7 @@ def test_a_sync_is_a_flow_run_whose_trigger_is_the_api(client, launched):
         ("app", "SUCCESS", "api"),
         ("hand", "SUCCESS", "api"),
     ]
-    assert client.connections.get("hand")["run_id"] == launched["sync"]
+    until(lambda: client.connections.get("hand")["run_id"] == launched["sync"])  # the new graph is served
 
 
 @pytest.mark.parametrize("what", MODELS_OF_COMMANDS)
