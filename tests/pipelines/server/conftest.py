@@ -86,6 +86,7 @@ def serving(folder: Path, **options: Any) -> Iterator[str]:
     thread = threading.Thread(target=server.run)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", str(folder / "home"))
+        patch.setenv("HEADWATER_PROJECT", str(folder))  # as a launcher would, and leave it so
         thread.start()
         try:
             until(lambda: server.started or not thread.is_alive())
