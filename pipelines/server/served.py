@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any
 
 from deltalake.exceptions import DeltaError
@@ -38,11 +39,16 @@ class CurrentProject:
         # An overlay is read once more at the first look: it may have changed since the project was read.
         self._overlay: tuple[str, int] | None = None
         self._objects = objects_of(project).version()
+        self._looking = Lock()
 
     def look(self) -> None:
-        """Reads the project again when the file was written to, or what the API created changed. Never raises for what
-        stands in them.
+        """Reads the project again when the file was written to, or what the API created changed: when this returns,
+        that is taken up, whoever looks beside. Never raises for what stands in them.
         """
+        with self._looking:
+            self._look()
+
+    def _look(self) -> None:
         state, overlay = self._stamp(), self._overlay_version()
         if (state, overlay) == (self._state, self._overlay):
             return

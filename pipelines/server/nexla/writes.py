@@ -111,6 +111,8 @@ def _switched(request: Request, here: Desk, kind: str, number: int, *, on: bool)
         here.switch(connection, on)
         return answer_flows(request, here, [connection])
     here.switch(origin_of(here.estate, known_kind(kind), number), on)
+    if kind == SETS:  # one that a source gave can be switched, and nothing else of it changed
+        return answer(here.shapes().data_set(here.estate.sets[number]))
     return _shown(here, kind, _key(here, kind, number))
 
 

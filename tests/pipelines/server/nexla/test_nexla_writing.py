@@ -34,7 +34,7 @@ def test_a_flow_that_is_made_through_the_api_syncs_and_is_measured(own_shop, cli
         SourceCreate(
             name="The Second Warehouse",
             source_type="duckdb",
-            source_config={"path": "wh.duckdb", "records": ["wh.main.orders"], "start.cron": "0 4 * * *"},
+            source_config={"path": "wh.duckdb", "records": ["wh.main.orders"]},
         )
     )
     # Its tables are data sets once they are read, or something is made of them.
@@ -42,6 +42,8 @@ def test_a_flow_that_is_made_through_the_api_syncs_and_is_measured(own_shop, cli
     assert run(["--project", str(folder), "sync", "the_second_warehouse"]) == 0
     until(lambda: client.sources.get(source.id).data_sets)
     parent = client.sources.get(source.id).data_sets[0]
+    assert client.nexsets.pause(parent.id).status == "PAUSED"
+    assert client.nexsets.activate(parent.id).status == "ACTIVE"
     made = client.nexsets.create(
         NexsetCreate(
             name="renamed",
