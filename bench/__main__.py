@@ -22,6 +22,7 @@ from bench import (
     query_log,
     receiver,
     resync,
+    server,
     sql,
     startup,
     stream,
@@ -46,6 +47,7 @@ BENCHMARKS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "json_schema": json_schema.run,
     "stream": stream.run,
     "flow_runs": flow_runs.run,
+    "server": server.run,
 }
 
 LONG = frozenset({"estate5", "year"})  # from a quarter of an hour up: run by name
