@@ -46,8 +46,9 @@ def branch_graph(
     fails.
     """
     from lineage.graph.build import build_graph
-    from pipelines.extract import FAILED, RunInfo, extract_partition
+    from pipelines.extract import RunInfo, extract_partition
     from pipelines.partitions import key_at, partitions_definition, window_of
+    from pipelines.statuses import FAILED
 
     if unknown := sorted(set(read or ()) - set(project.connections)):
         known = ", ".join(project.connections)

@@ -7,12 +7,13 @@ import dagster as dg
 
 from lineage.formats.markdown_text import plain, table
 from lineage.graph.quality import Quality
-from pipelines.extract import FAILED, Outcome
+from pipelines.extract import Outcome
 from pipelines.keys import AssetKeys
 from pipelines.metadata import ERROR, STATUS, coverage_metadata, unresolved_metadata
 from pipelines.partitions import TimePartitions
 from pipelines.project.model import ChecksModel
 from pipelines.records import records_held_open
+from pipelines.statuses import FAILED
 
 if TYPE_CHECKING:
     from pipelines.datasets.outcome import DatasetOutcome

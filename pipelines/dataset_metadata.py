@@ -8,16 +8,15 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from connectors.config.secrets import may_be_secret
 from lineage.formats.markdown_text import plain, table
 from lineage.store import Store
 from pipelines.datasets.declared import Origin
 from pipelines.datasets.outcome import SKIPPED, DatasetOutcome, SinkOutcome
-from pipelines.extract import FAILED, SUCCESS, WARNING
 from pipelines.keys import AssetKeys
+from pipelines.masking import MASKED, hiding
 from pipelines.metadata import ERROR, PARTITIONS, STATUS
+from pipelines.statuses import FAILED, SUCCESS, WARNING
 
-MASKED = "masked"
 _WIDEST = 80  # characters of a value in a preview
 _ORDER = (SUCCESS, SKIPPED, WARNING, FAILED)
 
@@ -119,9 +118,9 @@ def preview(
     names: Sequence[str], rows: Sequence[Mapping[str, Any]], personal: Collection[str]
 ) -> dg.MetadataValue[Any]:
     """Some records as a table; what is personal, or secret by its name, is masked."""
-    hidden = {name for name in names if name in personal or may_be_secret(name)}
+    is_hidden = hiding(personal)
     cells = [
-        [MASKED if name in hidden and row[name] is not None else plain(_shown(row[name])) for name in names]
+        [MASKED if is_hidden(name) and row[name] is not None else plain(_shown(row[name])) for name in names]
         for row in rows
     ]
     return dg.MetadataValue.md("\n".join(table([plain(name) for name in names], cells)))

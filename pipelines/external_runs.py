@@ -11,21 +11,32 @@ import orjson
 from lineage.store import SnapshotHeader, Store
 
 _AT_ONCE = 30  # snapshots read together, the newest first
+_LOOKED_THROUGH = 10_000  # runs of a connection
 
 
 def read_external_runs(
-    store: Store, connections: Sequence[str], *, since: datetime | None = None, limit: int = 100
+    store: Store,
+    connections: Sequence[str],
+    *,
+    status: str | None = None,
+    since: datetime | None = None,
+    limit: int = 100,
 ) -> list[dict[str, Any]]:
     """The newest first, at most `limit`: the fields of `ExternalRun`, and the `connection` that told of it. Of a run
-    that was told of several times, the last.
+    that was told of several times, the last. A status is looked for among the newest 10,000 of each connection.
     """
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
     for connection in connections:
         mine: dict[tuple[str, str, str], dict[str, Any]] = {}
+        known: set[tuple[str, str, str]] = set()
         for run in _told(store, connection):
-            if since is None or datetime.fromisoformat(run["started_at"]) >= since:
-                mine.setdefault((connection, run["job"], run["id"]), {"connection": connection, **run})
-            if len(mine) >= limit and since is None:
+            key = (connection, run["job"], run["id"])
+            is_old = since is not None and datetime.fromisoformat(run["started_at"]) < since
+            if key not in known and not is_old and status in (None, run["status"]):
+                mine[key] = {"connection": connection, **run}
+            known.add(key)
+            far = status is not None and len(known) >= _LOOKED_THROUGH
+            if far or (len(mine) >= limit and since is None):
                 break
         found |= mine
     ordered = sorted(found.values(), key=lambda run: datetime.fromisoformat(run["started_at"]), reverse=True)

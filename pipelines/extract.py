@@ -25,6 +25,7 @@ from pipelines.ingest import GivenTable, RunIngest
 from pipelines.project import Project, ResolvedConnection, open_connector, resolve_connection
 from pipelines.project.model import ConnectionModel
 from pipelines.redaction import RedactedIngest, output_redacted
+from pipelines.statuses import FAILED, SUCCESS, WARNING
 from pipelines.stored_sql import (
     compile_to_store,
     known_programs,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 GRACE = timedelta(hours=1)  # a run created this long after its partition ended still counts for it
 _PASSWORD = re.compile(r"//[^/]*:[^@]*@")  # of a URL
-SUCCESS, WARNING, FAILED = "SUCCESS", "WARNING", "FAILED"
 
 
 @dataclass(frozen=True)

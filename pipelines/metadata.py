@@ -16,6 +16,7 @@ from lineage.graph.excerpt import excerpt_of
 from lineage.graph.quality import Quality
 from pipelines.extract import Outcome
 from pipelines.graph_preview import preview_markdown
+from pipelines.statuses import FAILED, SUCCESS, WARNING
 
 STATUS, ERROR, PARTITIONS = "headwater/status", "headwater/error", "headwater/partitions"
 EXTRACT_SECONDS = "headwater/extract_seconds"
@@ -72,7 +73,7 @@ def flow_metadata(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Metadata of `flow_runs/<connection>`: the worst status, sums, and each partition's facts."""
     facts = {outcome.partition: outcome_facts(outcome) for outcome in outcomes}
     statuses = [one["status"] for one in facts.values()]
-    worst = next((s for s in ("FAILED", "WARNING") if s in statuses), "SUCCESS")
+    worst = next((s for s in (FAILED, WARNING) if s in statuses), SUCCESS)
     shown: dict[str, Any] = {STATUS: worst, PARTITIONS: dg.MetadataValue.json(facts)}
     for name in (
         "resources",

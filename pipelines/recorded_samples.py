@@ -6,9 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from connectors.config.secrets import may_be_secret
-from pipelines.dataset_metadata import MASKED
 from pipelines.flows import datasets_of
+from pipelines.masking import MASKED, hiding, masked
 from pipelines.project import Project, usable_class
 from pipelines.stored_sql import text_to_store
 
@@ -21,33 +20,19 @@ def masked_samples(project: Project, name: str, told: Mapping[str, Any]) -> dict
     """
     model, cls = project.connection(name), usable_class(project, name)
     read_by = datasets_of(project, [name])
-    personal = {one.casefold() for made in read_by for one in project.datasets[made].model.personal}
-
-    def is_hidden(column: str) -> bool:
-        return column.casefold() in personal or may_be_secret(column)
-
+    personal = {one for made in read_by for one in project.datasets[made].model.personal}
+    is_hidden = hiding(personal)
     dialect = model.defaults.dialect or cls.dialect
     samples = _sql_as_stored(told["samples"], text_to_store(model.store_sql or cls.store_sql), dialect)
     for row in samples.get("refused", ()):
         # The key and the cause hold values of the row.
         row.update({part: MASKED for part in ("key", "cause") if personal or is_hidden(row["column"])})
     tables = {
-        table: {**one, "sample": [_masked(row, is_hidden) for row in one["sample"]]}
+        table: {**one, "sample": [masked(row, is_hidden) for row in one["sample"]]}
         for table, one in told["tables"].items()
     }
     recorded: dict[str, Any] = _short({**told, "samples": samples, "tables": tables})
     return recorded
-
-
-def _masked(value: Any, is_hidden: Callable[[str], bool]) -> Any:
-    if isinstance(value, Mapping):
-        return {
-            key: MASKED if one is not None and is_hidden(str(key)) else _masked(one, is_hidden)
-            for key, one in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return [_masked(one, is_hidden) for one in value]
-    return value
 
 
 def _sql_as_stored(value: Any, stored: Callable[[str, str | None], str | None], dialect: str | None) -> Any:

@@ -14,16 +14,17 @@ from lineage.store import GraphHeader, open_store
 from pipelines.assets.extract import ACCEPT_DROP_TAG, FULL_TAG, PROCESS_TAG, REPLAY_TAG, process_mark
 from pipelines.datasets.outcome import DatasetListener, DatasetOutcome, SinkOutcome
 from pipelines.datasets.outcome import listeners as dataset_listeners
-from pipelines.extract import FAILED, Listener, Outcome, listeners
+from pipelines.extract import Listener, Outcome, listeners
 from pipelines.flows import keys_of_flows
 from pipelines.home import dagster_home
 from pipelines.keys import AssetKeys
 from pipelines.loading import build_definitions
 from pipelines.openlineage import close_emitters
 from pipelines.project import Project
+from pipelines.statuses import FAILED
 
 # Dagster's console log would drown the summary; the run's own log has everything.
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass
@@ -113,7 +114,7 @@ def run_sync(
                 partition_key=partitions[0] if len(partitions) == 1 else None,
                 asset_selection=[*selection, keys.graph],
                 tags=tags,
-                run_config=_QUIET,
+                run_config=QUIET,
                 raise_on_error=False,
             )
             built = _graph_of(instance, result.run_id, keys)

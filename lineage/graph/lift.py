@@ -101,7 +101,9 @@ class Lifted(Questions):
                 return found[0]
             if found:
                 named = ", ".join(found[:MAX_NAMED]) + (", ..." if len(found) > MAX_NAMED else "")
-                raise LineageError(f"{text} could be {len(found)}: {named}", hint="give more of the id")
+                raise LineageError(
+                    f"{text} could be {len(found)}: {named}", hint="give more of the id", candidates=found
+                )
         number = self.graph.known(self.graph.find_id(text))
         return self.ids_of(self._targets.of[[number]])[0]
 

@@ -106,11 +106,14 @@ def search(nodes: pa.Table, terms: Sequence[Term]) -> list[dict[str, Any]]:
     rest = [term for term in terms if term.field != "column"]
     shown = (node_dict(row) for row in nodes.filter(keep).to_pylist())
     found = [one for one in shown if all(term.is_in(one) for term in rest)]
-    titles = {term.value.lower() for term in terms if term.field in ("text", "title")}
-    found.sort(
-        key=lambda r: ((r["title"] or "").lower() not in titles, r["entity_type"] == "column", r["id"])
-    )
+    found.sort(key=place_among(terms))
     return found
+
+
+def place_among(terms: Sequence[Term]) -> Callable[[Mapping[str, Any]], tuple[bool, bool, str]]:
+    """Where a resource stands among those in which the terms are."""
+    titles = {term.value.lower() for term in terms if term.field in ("text", "title")}
+    return lambda r: ((r["title"] or "").lower() not in titles, r["entity_type"] == "column", r["id"])
 
 
 def _hits(nodes: pa.Table, terms: Sequence[Term]) -> Iterable[pa.ChunkedArray]:

@@ -224,7 +224,9 @@ class LineageGraph(Questions):
                 f"nothing in the graph of {self.as_of} is called {text}", hint="try `headwater find`"
             )
         named = ", ".join(found[:MAX_NAMED]) + (", ..." if len(found) > MAX_NAMED else "")
-        raise LineageError(f"{text} could be {len(found)} resources: {named}", hint="give more of the id")
+        raise LineageError(
+            f"{text} could be {len(found)} resources: {named}", hint="give more of the id", candidates=found
+        )
 
     # -- resources and edges
 

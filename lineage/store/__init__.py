@@ -29,6 +29,7 @@ class Store:
 
     def __init__(self, uri: str, options: Mapping[str, str] | None = None) -> None:
         self.uri = uri
+        self.options = dict(options or {})
         self.snapshots = Snapshots(ContentTable(f"{uri}/snapshots", SNAPSHOT_FIELDS, options, NO_ROWS))
         self.records = Records(uri, options)
         self.graphs = Graphs(ContentTable(f"{uri}/graphs", GRAPH_FIELDS, options))

@@ -54,7 +54,7 @@ def maintain(
         for segment in (HEADERS, BESIDE):
             _compact(table, segment, report)
         _clean(table.delta(), retention_hours, report)
-    objects = Objects(store.uri, store.snapshots.table._options)._open()
+    objects = Objects(store.uri, store.options).delta()
     if objects is not None:
         _clean(objects, retention_hours, report)
     _drop_parts(store, retention_hours, report)

@@ -66,6 +66,10 @@ class Objects:
         with self._explained():
             return retried(self.uri, lambda: self._attempt(plan))
 
+    def delta(self) -> DeltaTable | None:
+        """The table as deltalake sees it, for maintenance; None where nothing was ever stored."""
+        return self._open()
+
     def _attempt(self, plan: Edit) -> Mapping[Name, Body | None]:
         table = self._open()
         known = {} if table is None else dict(_read(table))

@@ -15,11 +15,13 @@ class TableVersion:
         self.uri = uri
         self._options = dict(options or {})
         self._table: DeltaTable | None = None
+        self._was_there = False
 
     def read(self) -> tuple[str, int] | None:
-        """The table's own id and its version; None where there is no table.
+        """The table's own id and its version; None where there is none yet.
 
-        Raises what deltalake raises for a store that does not answer.
+        Raises what deltalake raises for a store that does not answer, and TableNotFoundError for a table that this has
+        read and that is gone: nothing tells one that was removed from a volume that is not mounted.
         """
         # In a folder opening it anew takes a millisecond, and notices one that was deleted and made again.
         if "://" not in self.uri:
@@ -33,5 +35,8 @@ class TableVersion:
             try:
                 self._table = DeltaTable(self.uri, storage_options=self._options or None)
             except TableNotFoundError:
+                if self._was_there:
+                    raise
                 return None
+        self._was_there = True
         return str(self._table.metadata().id), self._table.version()

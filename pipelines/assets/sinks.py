@@ -9,11 +9,11 @@ from lineage.store import Store
 from pipelines.assets.extract import run_info
 from pipelines.dataset_metadata import run_metadata, sink_metadata
 from pipelines.datasets.deliver import deliver_dataset
-from pipelines.extract import FAILED
 from pipelines.keys import AssetKeys
 from pipelines.partitions import TimePartitions, window_of
 from pipelines.project import Project
 from pipelines.records import records_held_open
+from pipelines.statuses import FAILED
 
 
 def sink_asset(

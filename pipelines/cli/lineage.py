@@ -175,23 +175,25 @@ def explain(ctx: click.Context, start: str, end: str, as_of: str | None, as_json
     console = rich_console()
     for edge in edges:
         console.print(f"[bold]{escape(edge['from'])} -> {escape(edge['to'])}[/bold]{edge_note(edge)}")
-        for why in edge["provenance"]:
-            line, seen = _reason(why)
-            console.print(f"  {escape(line)}  [dim]{seen}[/dim]")
-            if why["sql"]:
-                text = " ".join(why["sql"].split())
-                console.print(f"    [dim]{escape(text[:200])}{'...' if len(text) > 200 else ''}[/dim]")
+        # A table's edge has a reason for each of its columns, which differ in what is not shown.
+        for line in dict.fromkeys(_reason(why) for why in edge["provenance"]):
+            console.print(line)
     return 0
 
 
-def _reason(why: dict[str, Any]) -> tuple[str, str]:
-    """Who says so, and when it was seen."""
+def _reason(why: dict[str, Any]) -> str:
+    """Who says so, when it was seen, and the statement below it."""
     if why["origin"] == "manual":
         note = f": {why['location']}" if why["location"] else ""
-        return f"by hand{note}", f"from {why['partition']} on"
-    place = f" at {why['location']}" if why["location"] else ""
-    line = f"{why['origin']} by {why['connection']}{place}, matched by {why['matched_by']}"
-    return line, f"partition {why['partition']}, run {why['run_id'][:8]}"
+        said, seen = f"by hand{note}", f"from {why['partition']} on"
+    else:
+        place = f" at {why['location']}" if why["location"] else ""
+        said = f"{why['origin']} by {why['connection']}{place}, matched by {why['matched_by']}"
+        seen = f"partition {why['partition']}, run {why['run_id'][:8]}"
+    text = " ".join((why["sql"] or "").split())
+    more = "..." if len(text) > 200 else ""
+    statement = f"\n    [dim]{escape(text[:200])}{more}[/dim]" if text else ""
+    return f"  {escape(said)}  [dim]{seen}[/dim]{statement}"
 
 
 @command.command("export")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group("quarantine")
 def command() -> None:
-    """The records that a dataset refused: show them, try them again after a fix, or forget them."""
+    """The records that a dataset refused: show them, hold them to changed rules, or forget them."""
 
 
 _of_partition = click.option("--partition", metavar="KEY", help="The run's partition.  [the newest]")
@@ -60,7 +60,7 @@ def show(ctx: click.Context, name: str, partition: str | None, limit: int, as_js
 @json_option
 @click.pass_context
 def replay(ctx: click.Context, name: str, partition: str | None, as_json: bool) -> int:
-    """Hold what the dataset NAME refused to its rules as they are now.
+    """Hold what the dataset NAME refused to its rules as they are now; a row mended at its source comes with a sync.
 
     Those that pass become its records; what is made of it and its sinks get them. Exit code 1 when something failed.
     """

@@ -10,23 +10,29 @@ import click
 
 from pipelines.cli.console import err, escape, json_option, out, out_json, project_of, rich_console
 from pipelines.cli.moments import since_option
+from pipelines.statuses import STATUSES
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from pipelines.flow_runs import DatasetRun, FlowRun
     from pipelines.flow_runs.projection import Progress
     from pipelines.project import Project
 
 _COLORS = {"SUCCESS": "green", "WARNING": "yellow", "FAILED": "red", "CANCELED": "magenta"}
+NO_RUN_FITS = "no run fits"
+NOTHING_HAS_RUN = "nothing has run yet; try `headwater sync`"
+_STARTED = "started (UTC)"
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")  # of a log's lines, as they rise
 _NUMBERS = frozenset({"records", "errors", "quarantined", "bytes", "seconds", "attempt"})
-_STATUSES = ("QUEUED", "RUNNING", "SUCCESS", "WARNING", "FAILED", "CANCELED")
 
 
 @click.group("runs", invoke_without_command=True)
 @click.option("--flow", metavar="NAME", help="Of this connection's flow only.")
 @click.option(
-    "--status", type=click.Choice(_STATUSES, case_sensitive=False), help="That ended, or stand, so."
+    "--status", type=click.Choice(STATUSES, case_sensitive=False), help="Only runs with this status."
 )
-@since_option("Not older.")
+@since_option
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
 @click.option("--external", is_flag=True, help="Those of other systems instead: dbt, Airflow, Spark ...")
 @json_option
@@ -54,14 +60,13 @@ def command(
 
     with open_flow_runs(project, projecting()) as flow_runs:
         runs = flow_runs.find(flow=flow, status=status, since=since, limit=limit)
+        nothing = not runs and not flow_runs.count_runs()
     if as_json:
         out_json([run.to_dict() for run in runs])
     elif runs:
         _show(runs)
     else:
-        out(
-            "nothing has run yet; try `headwater sync`" if not (flow or status or since) else "nothing ran so"
-        )
+        out(NOTHING_HAS_RUN if nothing else NO_RUN_FITS)
     return 0
 
 
@@ -88,7 +93,7 @@ def _show(runs: Sequence[FlowRun]) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     counts = ("records", "errors", "quarantined", "seconds")
-    for column in ("started", "flow", "partition", "status", "trigger", "attempt", *counts, "run"):
+    for column in (_STARTED, "flow", "partition", "status", "trigger", "attempt", *counts, "run"):
         table.add_column(column, no_wrap=True, justify="right" if column in _NUMBERS else "left")
     for run in runs:
         numbers = (f"{run.records:,}", f"{run.errors:,}", f"{run.quarantined:,}")
@@ -99,38 +104,67 @@ def _show(runs: Sequence[FlowRun]) -> None:
     console = rich_console()
     console.print(table)
     for run in runs:
-        if run.error:
-            console.print(f"[red]{run.flow} {run.id[:8]}[/]: {escape(run.error)}")
+        _show_error(console, f"{run.flow} {run.id[:8]}", run.error)
+
+
+def _show_error(console: Console, whose: str, error: str | None) -> None:
+    if error:
+        console.print(f"[red]{whose}[/]: {escape(error)}")
 
 
 @command.command("show")
 @click.argument("identifier", metavar="ID")
-@click.option("--lines", type=click.IntRange(0), default=200, show_default=True, help="Of the log, the last.")
+@click.option(
+    "--level",
+    type=click.Choice([level.lower() for level in _LEVELS[:-1]]),
+    default="info",
+    show_default=True,
+    help="Of the log, lines of this level and above.",
+)
+@click.option(
+    "--lines", type=click.IntRange(0), default=200, show_default=True, help="Of these lines, the last."
+)
 @json_option
 @click.pass_context
-def show(ctx: click.Context, identifier: str, lines: int, as_json: bool) -> int:
+def show(ctx: click.Context, identifier: str, level: str, lines: int, as_json: bool) -> int:
     """One run: what it did with each dataset, and its log. ID may be the beginning or the ending of one."""
     project = project_of(ctx)
     from pipelines.flow_runs import open_flow_runs
     from pipelines.flow_runs.logs import run_log
-    from pipelines.home import open_instance
+    from pipelines.home import reading_dagster
 
     with open_flow_runs(project, projecting()) as flow_runs:
-        flows = flow_runs.of_run(identifier)
-    with open_instance() as instance:
-        log = list(run_log(instance, flows[0].id))
+        run = flow_runs.run(identifier)
+        flows = flow_runs.of_run(run)
+    levels = _LEVELS[_LEVELS.index(level.upper()) :]
+    with reading_dagster() as instance:
+        log = [
+            entry for entry in run_log(instance, run.id) if entry.level in levels and entry.message.strip()
+        ]
     shown = log[-lines:] if lines else []
     if as_json:
-        out_json({"flows": [flow.to_dict() for flow in flows], "log": [entry.to_dict() for entry in shown]})
+        told = {"id": run.id, "run_number": run.number, "status": run.status, "trigger": run.trigger}
+        told |= {"error": run.error, "link": f"/runs/{run.id}"}
+        out_json(
+            told | {"flows": [flow.to_dict() for flow in flows], "log": [entry.to_dict() for entry in shown]}
+        )
         return 0
     console = rich_console()
+    if not flows:
+        console.print(
+            f"[bold]of no connection[/] {_colored(run.status)}, by {run.trigger}, run {run.id}, number {run.number}"
+        )
+        _show_error(console, "run", run.error)
     for flow in flows:
         attempt = f", attempt {flow.attempt}" if flow.attempt > 1 else ""
         console.print(
             f"[bold]{flow.flow}[/] {_partitions(flow.partitions)} {_colored(flow.status)}, by {flow.trigger}{attempt}, "
-            f"run {flow.run_number} ({flow.id})"
+            f"run {flow.id}, number {flow.run_number}"
         )
         console.print(_datasets(flow.datasets))
+        _show_error(console, flow.flow, flow.error)
+    if not log:
+        out(f"its log has no line of the level {level}; see --level")
     if len(log) > len(shown):
         out(f"... and {len(log) - len(shown):,} lines before these; see --lines")
     for entry in shown:
@@ -163,18 +197,17 @@ def _external(
 
     store = open_store(project.storage, project.storage_options)
     names = [flow] if flow else list(project.connections)
-    found = read_external_runs(store, names, since=since, limit=limit)
-    runs = [run for run in found if status in (None, run["status"])]
+    runs = read_external_runs(store, names, status=status, since=since, limit=limit)
     if as_json:
         out_json(runs)
         return 0
     if not runs:
-        out("no connection has told of runs of other systems")
+        out(NO_RUN_FITS if flow or status or since else "no connection has told of runs of other systems")
         return 0
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("started", "connection", "job", "status", "run"):
+    for column in (_STARTED, "connection", "job", "status", "run"):
         table.add_column(column, no_wrap=True)
     for run in runs:
         shown = (run["connection"], run["job"])

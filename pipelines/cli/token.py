@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import click
 
 from pipelines.cli.console import err, escape, json_option, out, out_json, project_of, rich_console
-
-_SPAN = re.compile(r"([1-9]\d{0,4})([dh])")
+from pipelines.cli.moments import FUTURE
 
 
 @click.group("token")
@@ -17,21 +15,9 @@ def command() -> None:
     """API tokens. The store keeps a hash of each: a token is shown once, when it is made."""
 
 
-def _moment(ctx: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
-    if value is None:
-        return None
-    now = datetime.now(UTC)
-    if match := _SPAN.fullmatch(value):
-        return now + timedelta(**{{"d": "days", "h": "hours"}[match[2]]: int(match[1])})
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        raise click.BadParameter(
-            f"{value} is neither a date nor a time span; write 2027-01-31, 30d or 12h"
-        ) from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    if moment <= now:
-        raise click.BadParameter(f"{value} has passed already")
+def _ahead(ctx: click.Context, parameter: click.Parameter, moment: datetime | None) -> datetime | None:
+    if moment is not None and moment <= datetime.now(UTC):
+        raise click.BadParameter(f"{moment:%Y-%m-%d %H:%M} UTC has passed already")
     return moment
 
 
@@ -46,7 +32,8 @@ def _moment(ctx: click.Context, parameter: click.Parameter, value: str | None) -
     "--expires",
     "expires_at",
     metavar="D",
-    callback=_moment,
+    type=FUTURE,
+    callback=_ahead,
     help="A date (it ends as that day begins, UTC), or a span: 30d, 12h.  [never]",
 )
 @click.option("--name", default="", help="Whose it is or what it is for.")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal
-from urllib.parse import quote, urlsplit
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal, TypeVar
+from urllib.parse import SplitResult, quote, urlsplit
+
+from pydantic import ValidationError
 
 from connectors.config.secrets import Redactor
 from connectors.errors import ConfigError, ConnectorError, HeadwaterError
@@ -13,6 +16,7 @@ from connectors.http import HttpClient, HttpPolicy
 _RETRIES = 4
 _LONGEST_WAIT_S = 10.0  # of all that a call's retries wait
 _LARGEST_BYTES = 4 * 1024**3
+T = TypeVar("T")
 
 
 class ApiError(HeadwaterError):
@@ -31,13 +35,13 @@ class Calls:
     """
 
     def __init__(self, base_url: str, token: str | None, timeout_s: float, *, below: str = "/api/v1") -> None:
-        parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError(f"{base_url} is not the address of a server", hint="as http://127.0.0.1:8090")
+        parts = _address(base_url)
         self._base = f"{base_url.rstrip('/')}{below}"
         self._headers = {"accept": "application/json"}
         redact = Redactor()
         if token:
+            if not (token.isascii() and token.isprintable()):
+                raise ConfigError("the token has signs that no token has", hint="is it copied whole?")
             self._headers["authorization"] = f"Bearer {token}"
             redact.add(token)
 
@@ -54,30 +58,70 @@ class Calls:
         self._reads, self._writes = client(_RETRIES), client(0)
 
     def get(self, path: str, **parameters: Any) -> Any:
-        """The JSON at a path; parameters that are None are left out. Raises ApiError."""
-        return self._call(self._reads, "GET", path, parameters)
+        """The JSON object at a path; parameters that are None are left out. Raises ApiError, as all of these do."""
+        return self._object("GET", path, parameters)
 
     def post(self, path: str, body: Any) -> Any:
-        """Sends JSON; gives the answer's. Raises ApiError."""
-        return self._call(self._writes, "POST", path, {}, body)
+        """Sends JSON; gives the answer's."""
+        return self._object("POST", path, {}, body)
 
     def put(self, path: str, body: Any = None, **parameters: Any) -> Any:
-        """Sends JSON; gives the answer's. Raises ApiError."""
-        return self._call(self._writes, "PUT", path, parameters, body)
+        """Sends JSON; gives the answer's."""
+        return self._object("PUT", path, parameters, body)
 
     def delete(self, path: str, **parameters: Any) -> Any:
-        """The answer's JSON, None where it has none. Raises ApiError."""
-        return self._call(self._writes, "DELETE", path, parameters)
+        """The answer's JSON, None where it has none."""
+        return self._call("DELETE", path, parameters)
+
+    def rows(self, path: str, **parameters: Any) -> list[Any]:
+        """The JSON list at a path."""
+        found = self._call("GET", path, parameters)
+        if not isinstance(found, list):
+            raise self._strange()
+        return found
+
+    def items(self, path: str, **parameters: Any) -> list[Any]:
+        """The items of one page."""
+        return self._page(path, parameters)[0]
 
     def pages(self, path: str, **parameters: Any) -> Iterator[Any]:
-        """Every item of a list, page after page. Raises ApiError."""
+        """Every item of a list, page after page."""
         cursor: str | None = None
         while True:
-            page = self.get(path, **parameters, cursor=cursor)
-            yield from page["items"]
-            cursor = page["next_cursor"]
+            items, cursor = self._page(path, {**parameters, "cursor": cursor})
+            yield from items
             if cursor is None:
                 return
+
+    def _page(self, path: str, parameters: Mapping[str, Any]) -> tuple[list[Any], str | None]:
+        page = self._object("GET", path, parameters)
+        items, cursor = page.get("items"), page.get("next_cursor")
+        if not (isinstance(items, list) and isinstance(cursor, str | None)):
+            raise self._strange()
+        return items, cursor
+
+    def _object(
+        self,
+        method: Literal["GET", "POST", "PUT"],
+        path: str,
+        parameters: Mapping[str, Any],
+        body: Any = None,
+    ) -> Any:
+        found = self._call(method, path, parameters, body)
+        if not isinstance(found, dict):
+            raise self._strange()
+        return found
+
+    def understood(self, read: Callable[[], T]) -> T:
+        """What is made of an answer, where that is as headwater's are."""
+        try:
+            return read()
+        except (KeyError, TypeError, ValidationError):
+            raise self._strange() from None
+
+    def _strange(self, status: int | None = None) -> ApiError:
+        told = "" if status is None else f" {status}"
+        return ApiError(f"{self._base} answered{told}, and not as headwater does", status=status)
 
     def close(self) -> None:
         self._reads.close()
@@ -85,12 +129,12 @@ class Calls:
 
     def _call(
         self,
-        client: HttpClient,
         method: Literal["GET", "POST", "PUT", "DELETE"],
         path: str,
         parameters: Mapping[str, Any],
         body: Any = None,
     ) -> Any:
+        client = self._reads if method == "GET" else self._writes
         given = {name: _written(value) for name, value in parameters.items() if value is not None}
         try:
             answer = client.request(method, self._base + path, params=given, headers=self._headers, json=body)
@@ -105,17 +149,26 @@ class Calls:
         if answer.is_success and told is not None:
             return told
         told = told if isinstance(told, dict) else {}
-        message = (
-            told.get("detail")
-            or told.get("message")
-            or f"{self._base} answered {answer.status_code}, and not as headwater does"
-        )
+        message = told.get("detail") or told.get("message")
+        if not message:
+            raise self._strange(answer.status_code)
         raise ApiError(
             str(message),
             status=answer.status_code,
             hint=told.get("hint"),
             retryable=answer.status_code in (429, 503),
         )
+
+
+def _address(text: str) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return parts
+    except ValueError:
+        pass  # it is none, too
+    shown = re.sub(r"//[^/]*@", "//", text)
+    raise ConfigError(f"{shown} is not the address of a server", hint="as http://127.0.0.1:8090")
 
 
 def segment(text: str) -> str:

@@ -16,14 +16,13 @@ from pipelines.server.answers import (
     Explanation,
     Graph,
     Impact,
-    Launched,
     Reached,
     Received,
     Resource,
-    ScheduleState,
     Unresolved,
     Way,
 )
+from pipelines.server.run_answers import Launched, ScheduleState
 
 Level = Literal["column", "resource", "schema", "database", "connection"]
 _PAGE = 1000
@@ -88,7 +87,7 @@ class Resources:
 
     def find(self, words: str, *, limit: int = 100, as_of: str | None = None) -> list[Resource]:
         """At most `limit` (1 to 1000) resources that hold every word, as `headwater find` finds them."""
-        found: list[Resource] = self._calls.get("/resources", q=words, limit=limit, as_of=as_of)["items"]
+        found: list[Resource] = self._calls.items("/resources", q=words, limit=limit, as_of=as_of)
         return found
 
     def get(self, id: str, *, as_of: str | None = None) -> Resource:
@@ -200,7 +199,7 @@ class UnresolvedReferences:
     ) -> list[Unresolved]:
         """At most `limit` (1 to 1000) of them."""
         given = {"connection": connection, "reason": reason, "limit": limit, "as_of": as_of}
-        found: list[Unresolved] = self._calls.get("/unresolved", **given)["items"]
+        found: list[Unresolved] = self._calls.items("/unresolved", **given)
         return found
 
     def iterate(

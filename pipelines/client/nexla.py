@@ -37,8 +37,8 @@ class Objects(Generic[M]):
 
     def list(self, page: int | None = None, per_page: int | None = None, **filters: Any) -> list[M]:
         """A page of them; without `per_page` the first thousand."""
-        found = self._calls.get(self._path, page=page, per_page=per_page, **filters)
-        return [self._model.model_validate(one) for one in found]
+        found = self._calls.rows(self._path, page=page, per_page=per_page, **filters)
+        return [self._made(one) for one in found]
 
     def paginate(self, per_page: int = _PAGE, **filters: Any) -> Iterator[M]:
         """All of them, page after page."""
@@ -49,17 +49,15 @@ class Objects(Generic[M]):
 
     def get(self, number: int, expand: bool = False) -> M:
         """One of them; `expand` adds what it refers to."""
-        told = self._calls.get(f"{self._path}/{int(number)}", expand=1 if expand else None)
-        return self._model.model_validate(told)
+        return self._made(self._calls.get(f"{self._path}/{int(number)}", expand=1 if expand else None))
 
     def create(self, data: Mapping[str, Any] | None = None, /, **fields: Any) -> M:
         """Makes one of these fields."""
-        return self._model.model_validate(self._calls.post(self._path, {**(data or {}), **fields}))
+        return self._made(self._calls.post(self._path, {**(data or {}), **fields}))
 
     def update(self, number: int, data: Mapping[str, Any] | None = None, /, **fields: Any) -> M:
         """Changes these fields of one."""
-        told = self._calls.put(f"{self._path}/{int(number)}", {**(data or {}), **fields})
-        return self._model.model_validate(told)
+        return self._made(self._calls.put(f"{self._path}/{int(number)}", {**(data or {}), **fields}))
 
     def delete(self, number: int) -> dict[str, Any]:
         """Takes one away that the API has made."""
@@ -68,15 +66,18 @@ class Objects(Generic[M]):
 
     def copy(self, number: int) -> M:
         """Another like it, under a name of its own."""
-        return self._model.model_validate(self._calls.post(f"{self._path}/{int(number)}/copy", {}))
+        return self._made(self._calls.post(f"{self._path}/{int(number)}/copy", {}))
 
     def activate(self, number: int) -> M:
         """Turns the schedule of its flow on."""
-        return self._model.model_validate(self._calls.put(f"{self._path}/{int(number)}/activate"))
+        return self._made(self._calls.put(f"{self._path}/{int(number)}/activate"))
 
     def pause(self, number: int) -> M:
         """Turns the schedule of its flow off."""
-        return self._model.model_validate(self._calls.put(f"{self._path}/{int(number)}/pause"))
+        return self._made(self._calls.put(f"{self._path}/{int(number)}/pause"))
+
+    def _made(self, told: Any) -> M:
+        return self._calls.understood(lambda: self._model.model_validate(told))
 
 
 class Nexsets(Objects[Nexset]):
@@ -85,12 +86,14 @@ class Nexsets(Objects[Nexset]):
     def get_samples(self, number: int, count: int = 10, include_metadata: bool = False) -> list[Sample]:
         """The first records that are stored; personal values are masked."""
         path = f"{self._path}/{int(number)}/samples"
-        rows = self._calls.get(path, count=count, include_metadata=include_metadata)
-        if include_metadata:
-            return [
-                Sample(raw_message=row["rawMessage"], nexla_metadata=row["nexlaMetaData"]) for row in rows
-            ]
-        return [Sample(raw_message=row) for row in rows]
+        rows = self._calls.rows(path, count=count, include_metadata=include_metadata)
+
+        def made(row: Any) -> Sample:
+            if include_metadata:
+                return Sample(raw_message=row["rawMessage"], nexla_metadata=row["nexlaMetaData"])
+            return Sample(raw_message=row)
+
+        return self._calls.understood(lambda: [made(row) for row in rows])
 
 
 class Credentials(Objects[Credential]):
@@ -122,11 +125,11 @@ class FlowsOf:
 
     def activate(self, number: int) -> Flows:
         """Turns a flow's schedule on."""
-        return Flows.model_validate(self._calls.put(f"/flows/{int(number)}/activate"))
+        return self._made(self._calls.put(f"/flows/{int(number)}/activate"))
 
     def pause(self, number: int) -> Flows:
         """Turns a flow's schedule off."""
-        return Flows.model_validate(self._calls.put(f"/flows/{int(number)}/pause"))
+        return self._made(self._calls.put(f"/flows/{int(number)}/pause"))
 
     def get_run_status(self, number: int, run_id: int) -> dict[str, Any]:
         """How a run of a flow stands, or ended."""
@@ -135,12 +138,15 @@ class FlowsOf:
 
     def get_flow_health(self, number: int) -> dict[str, Any]:
         """GREEN, YELLOW or RED by the last run that has ended; null where there was none."""
-        told: dict[str, Any] = self._calls.get(f"/health/flow/{int(number)}")["metrics"]
-        return told
+        told = self._calls.get(f"/health/flow/{int(number)}")
+        return self._calls.understood(lambda: dict(told["metrics"]))
 
     def _read(self, path: str, flows_only: bool, include_run_metrics: bool) -> Flows:
         flags = {"flows_only": flows_only, "include_run_metrics": include_run_metrics}
-        return Flows.model_validate(self._calls.get(path, **{name: 1 for name, on in flags.items() if on}))
+        return self._made(self._calls.get(path, **{name: 1 for name, on in flags.items() if on}))
+
+    def _made(self, told: Any) -> Flows:
+        return self._calls.understood(lambda: Flows.model_validate(told))
 
 
 class Metrics:
@@ -161,7 +167,9 @@ class Metrics:
         """With `groupby="runId"` a row for each run, the newest first, 20 without `size`; else one over all."""
         path = f"/{resource_type}/{int(resource_id)}/metrics/run_summary"
         told = self._calls.get(path, groupby=groupby, orderby=orderby, page=page, size=size)
-        return MetricsByRun(status=told["status"], metrics=RunRows(told["metrics"]))
+        return self._calls.understood(
+            lambda: MetricsByRun(status=told["status"], metrics=RunRows(told["metrics"]))
+        )
 
     def get_resource_daily_metrics(
         self, resource_type: str, resource_id: int, from_date: Day, to_date: Day | None = None
@@ -169,7 +177,8 @@ class Metrics:
         """A row for each UTC day on which it ran, both ends included, the oldest first."""
         given = {"from": str(from_date), "to": None if to_date is None else str(to_date), "aggregate": 1}
         path = f"/{resource_type}/{int(resource_id)}/metrics"
-        return MetricsByDay.model_validate(self._calls.get(path, **given))
+        told = self._calls.get(path, **given)
+        return self._calls.understood(lambda: MetricsByDay.model_validate(told))
 
     def get_flow_metrics(
         self,
@@ -184,8 +193,8 @@ class Metrics:
         """Sums of each resource of a flow; with `groupby="runId"` below the run's number."""
         given = {"from": str(from_date), "to": None if to_date is None else str(to_date), "groupby": groupby}
         path = f"/{resource_type}/{int(resource_id)}/flow/metrics"
-        told: dict[str, Any] = self._calls.get(path, **given, page=page, per_page=per_page)["metrics"]
-        return told
+        told = self._calls.get(path, **given, page=page, per_page=per_page)
+        return self._calls.understood(lambda: dict(told["metrics"]))
 
     def get_flow_logs(
         self,
@@ -199,8 +208,8 @@ class Metrics:
     ) -> FlowLogs:
         """What a run did and wrote down; `from_ts` and `to_ts` are milliseconds since 1970."""
         given = {"run_id": run_id, "from": from_ts, "to": to_ts, "page": page, "per_page": per_page}
-        told = self._calls.get(f"/{resource_type}/{int(resource_id)}/flow/logs", **given)["logs"]
-        return FlowLogs(logs=told["data"], meta=told["meta"])
+        told = self._calls.get(f"/{resource_type}/{int(resource_id)}/flow/logs", **given)
+        return self._calls.understood(lambda: FlowLogs(logs=told["logs"]["data"], meta=told["logs"]["meta"]))
 
 
 class NexlaWords:

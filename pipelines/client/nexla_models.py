@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_serializer
 
 from pipelines.client.run_rows import RunRows
 
@@ -154,6 +154,10 @@ class Flows(Model):
 class MetricsByRun(Model):
     status: int
     metrics: RunRows
+
+    @field_serializer("metrics")
+    def _answered(self, metrics: RunRows) -> dict[str, Any]:
+        return {"data": [dict(row) for row in metrics], "meta": metrics["meta"]}
 
 
 class DayMetrics(Model):

@@ -81,6 +81,9 @@ class RunRows(Sequence[RunRow]):
     def __getitem__(self, at: int | slice | str) -> Any:
         return self._told[at] if isinstance(at, str) else self._rows[at]
 
+    def __contains__(self, one: object) -> bool:
+        return one in self._told if isinstance(one, str) else one in self._rows
+
     def get(self, name: str, default: Any = None) -> Any:
         """`data` or `meta`."""
         return self._told.get(name, default)

@@ -7,12 +7,11 @@ from datetime import datetime
 from typing import Literal
 
 from pipelines.client.calls import Calls, segment
-from pipelines.server.answers import ExternalRun, FlowRun, Launched, LogEntry, Metric, Run, WorkResult
+from pipelines.server.run_answers import ExternalRun, FlowRun, Launched, LogEntry, Metric, Run, WorkResult
 
 Status = Literal["QUEUED", "RUNNING", "SUCCESS", "WARNING", "FAILED", "CANCELED"]
-Moment = (
-    datetime | str
-)  # a text as `2026-11-20`, `2026-11-20T15:00` (UTC), or so long ago: `7d`, `12h`, `30m`
+# As a text `2026-11-20`, `2026-11-20T15:00` (UTC), or so long ago: `7d`, `12h`, `30m`.
+Moment = datetime | str
 _PAGE = 1000
 
 
@@ -33,7 +32,7 @@ class Runs:
     ) -> list[FlowRun]:
         """At most `limit` (1 to 1000) flow runs, the newest first."""
         given = {"flow": flow, "status": status, **_between(since, until)}
-        found: list[FlowRun] = self._calls.get("/runs", **given, limit=limit)["items"]
+        found: list[FlowRun] = self._calls.items("/runs", **given, limit=limit)
         return found
 
     def iterate(
@@ -60,7 +59,7 @@ class Runs:
     def result(self, run: str | int) -> WorkResult | None:
         """What a preview or a check found; None while it runs."""
         found = self._calls.get(f"{_path(run)}/result")
-        return found if "connection" in found else None
+        return None if found.keys() == {"status"} else found
 
     def cancel(self, run: str | int) -> Launched:
         """Asks a run to end; it ends soon. Needs a token with the scope `write`."""
@@ -77,7 +76,7 @@ class Runs:
     ) -> Sequence[ExternalRun]:
         """At most `limit` (1 to 1000) runs of other systems, the newest first."""
         given = {"connection": connection, "status": status, **_between(since, None)}
-        found: list[ExternalRun] = self._calls.get("/external_runs", **given, limit=limit)["items"]
+        found: list[ExternalRun] = self._calls.items("/external_runs", **given, limit=limit)
         return found
 
 

@@ -23,9 +23,10 @@ from pipelines.datasets.declared import sink_rows
 from pipelines.datasets.outcome import SKIPPED, SinkOutcome, told
 from pipelines.datasets.stored import NotThere, Stand, engine_over, find_stand
 from pipelines.datasets.work import MEMORY_BYTES, SAMPLES, shown_rows, told_error
-from pipelines.extract import FAILED, SUCCESS, RunInfo
+from pipelines.extract import RunInfo
 from pipelines.project import DatasetRef, Project
 from pipelines.project.sink import resolve_sink
+from pipelines.statuses import FAILED, SUCCESS
 
 _NOW, _BEFORE = "_headwater_now", "_headwater_delivered"
 _BATCH_ROWS = 100_000

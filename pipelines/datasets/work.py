@@ -19,7 +19,8 @@ from pipelines.datasets.changes import ColumnChanges
 from pipelines.datasets.declared import Origin
 from pipelines.datasets.outcome import SKIPPED, DatasetOutcome
 from pipelines.datasets.stored import NotThere
-from pipelines.extract import FAILED, SUCCESS, WARNING, describe
+from pipelines.extract import describe
+from pipelines.statuses import FAILED, SUCCESS, WARNING
 
 MEMORY_BYTES = GIB // 2
 SECONDS = 3600.0  # that one dataset may take

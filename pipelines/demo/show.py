@@ -151,6 +151,9 @@ def next_commands(project: Path) -> Iterator[tuple[str, str]]:
         f"{headwater} quarantine show web_sales",
         "the sales that break a rule, kept out of the dataset and its sink",
     )
+    yield f"{headwater} runs", "what ran, when, and how it ended"
+    yield f"{headwater} metrics", "how many records each dataset was given, and how many it refused"
+    yield f"{headwater} serve", "the same answers over HTTP, for programs"
     yield f"{headwater} lineage unresolved", "what did not resolve, with all candidates"
     yield f"{headwater} find revenue", "resources by words"
 

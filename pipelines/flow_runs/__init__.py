@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.flow_runs.ledger import Ledger
-from pipelines.flow_runs.model import STATUSES, DatasetRun, FlowRun, Metric
+from pipelines.flow_runs.model import DatasetRun, FlowRun, Metric
 from pipelines.flow_runs.reading import FlowRuns
 from pipelines.flow_runs.storage_state import storage_state
-from pipelines.home import dagster_home, open_instance
+from pipelines.home import dagster_home, reading_dagster
 from pipelines.project import Project
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ def _project(ledger: Ledger, progress: Progress | None) -> None:
     from pipelines.flow_runs.projection import Projection
     from pipelines.keys import AssetKeys
 
-    with open_instance() as instance:
+    with reading_dagster() as instance:
         projection = Projection(instance, ledger, AssetKeys())
         projection.refresh(progress) if progress else projection.refresh()
 
 
-__all__ = ["STATUSES", "DatasetRun", "FlowRun", "FlowRuns", "Ledger", "Metric", "ledger_of", "open_flow_runs"]
+__all__ = ["DatasetRun", "FlowRun", "FlowRuns", "Ledger", "Metric", "ledger_of", "open_flow_runs"]

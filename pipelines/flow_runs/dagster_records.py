@@ -13,11 +13,11 @@ from dagster import DagsterRunStatus as Status
 
 from pipelines.assets.extract import PROCESS_TAG, started
 from pipelines.flow_runs.ledger import PartRow, RunRow
-from pipelines.flow_runs.model import CANCELED, FAILED, QUEUED, RUNNING, SUCCESS, WARNING, of_iso
+from pipelines.flow_runs.model import LOST, of_iso
+from pipelines.statuses import CANCELED, FAILED, QUEUED, RUNNING, SUCCESS, WARNING
 
 SILENCE = timedelta(hours=1)  # a started run of another host that says nothing for so long is taken for lost
 TRIGGER_TAG = "headwater/trigger"  # `api`: the server launched the run
-LOST = "the process that ran it is gone"
 NOT_RECORDED = "the run ended before it recorded this"
 
 _STATUS = {

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from pipelines.flow_runs.ledger import Ledger
-from pipelines.flow_runs.model import QUEUED, RUNNING, SUCCESS, WARNING, worst
+from pipelines.flow_runs.model import worst
+from pipelines.statuses import QUEUED, RUNNING, SUCCESS, WARNING
 
 _UNDER_WAY, _ENDED_WELL = (QUEUED, RUNNING), (SUCCESS, WARNING)
 
@@ -39,7 +40,7 @@ def last_runs(ledger: Ledger, flows: Mapping[str, Collection[str]]) -> dict[str,
 
 def count_runs_by_status(ledger: Ledger) -> dict[str, int]:
     """How many of Dagster's runs stand how."""
-    return dict(ledger.db.execute("SELECT status, count(*) FROM run GROUP BY status"))
+    return dict(ledger.ask("SELECT status, count(*) FROM run GROUP BY status"))
 
 
 def _last_run(ledger: Ledger, flow: str, names: Collection[str], number: int) -> LastRun:
@@ -49,7 +50,7 @@ def _last_run(ledger: Ledger, flow: str, names: Collection[str], number: int) ->
         f"SELECT group_concat(status), min(started_ms), max(ended_ms), {sums} FROM part "
         f"WHERE number = ? AND whose IN ({marks})"
     )
-    row = ledger.db.execute(query, [number, *names]).fetchone()
+    (row,) = ledger.ask(query, [number, *names])
     statuses, started_ms, ended_ms, records, size_bytes, errors, quarantined = row
     status, succeeded_ms = worst(statuses.split(",")), ended_ms
     if status not in _ENDED_WELL:
@@ -66,12 +67,12 @@ def _newest(ledger: Ledger, flow: str, names: Collection[str], excluded: str) ->
         f"WHERE q.number = p.number AND q.whose IN ({marks}) AND q.status {excluded}) "
         "ORDER BY number DESC LIMIT 1"
     )
-    row = ledger.db.execute(query, [f"resources/{flow}", *names]).fetchone()
-    return None if row is None else int(row[0])
+    rows = ledger.ask(query, [f"resources/{flow}", *names])
+    return int(rows[0][0]) if rows else None
 
 
 def _ended_ms(ledger: Ledger, names: Collection[str], number: int) -> int | None:
     marks = ", ".join("?" * len(names))
     query = f"SELECT max(ended_ms) FROM part WHERE number = ? AND whose IN ({marks})"
-    ended: int | None = ledger.db.execute(query, [number, *names]).fetchone()[0]
+    ended: int | None = ledger.ask(query, [number, *names])[0][0]
     return ended

@@ -1,7 +1,7 @@
 """What was projected of Dagster's records, in a SQLite file beside them.
 
-Nothing but a copy in another form: taken away, it is made again. Two processes may project at once; what both find is
-the same.
+Nothing but a copy in another form: taken away, or damaged, it is made again. Two processes may project at once; what
+both find is the same.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
+
+from connectors.errors import StoreError
 
 FORMAT = "2"
 _BUSY_S = 60.0
@@ -84,77 +86,167 @@ class PartRow:
     warnings: int = 0
 
 
+_TABLE_NAMES = {"note", "run", "part"}
+_DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _RUN_COLUMNS = [field.name for field in fields(RunRow)]
 _PART_COLUMNS = [field.name for field in fields(PartRow)]
 
 
 class Ledger:
-    """The file. Threads may share one: each has a connection of its own."""
+    """The file. Threads may share one: each has a connection of its own, to the file that is there now.
+
+    What asks and what writes raise StoreError where the file cannot be used. A damaged one is taken away.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._local = threading.local()
 
-    @property
-    def db(self) -> sqlite3.Connection:
-        """This thread's connection."""
-        found: sqlite3.Connection | None = getattr(self._local, "db", None)
-        if found is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            found = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None)
-            found.execute("PRAGMA journal_mode = WAL")
-            found.execute("PRAGMA synchronous = NORMAL")
-            self._local.db = found
-        return found
+    def _connection(self) -> sqlite3.Connection:
+        """This thread's."""
+        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if found is not None and (self._local.held or self._local.file == self._file()):
+            return found
+        self.close()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        made = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None)
+        self._local.connection = made
+        made.execute("PRAGMA journal_mode = WAL")
+        made.execute("PRAGMA synchronous = NORMAL")
+        self._local.file, self._local.held = self._file(), False
+        return made
+
+    def _file(self) -> tuple[int, int] | None:
+        """Which file there is: another one after it was taken away and made again."""
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            return None
+        return status.st_dev, status.st_ino
 
     def close(self) -> None:
         """Closes this thread's connection."""
-        if (found := getattr(self._local, "db", None)) is not None:
+        if (found := getattr(self._local, "connection", None)) is not None:
             found.close()
-            self._local.db = None
+            self._local.connection = None
+
+    def ask(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        """The rows that a query gives."""
+        with self._explained():
+            return self._connection().execute(query, values).fetchall()
+
+    def _put(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        with self._explained():
+            self._connection().executemany(statement, rows)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Meanwhile this thread stays with one file, though that be taken away: what was read of Dagster's records
+        must not be noted in another file than that in which it was put.
+        """
+        with self._explained():
+            self._connection()
+        self._local.held = True
+        try:
+            yield
+        finally:
+            self._local.held = False
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction; others that want to write wait."""
-        db = self.db
-        db.execute("BEGIN IMMEDIATE")
+        with self._explained():
+            db = self._connection()
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+            except BaseException:
+                db.execute("ROLLBACK")
+                raise
+            db.execute("COMMIT")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
         try:
-            yield db
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
-        db.execute("COMMIT")
+            yield
+        except sqlite3.Error as error:
+            raise self._trouble(error) from None
+        except OSError as error:
+            raise StoreError(f"{self.path} cannot be made: {error.strerror}") from None
+
+    def _trouble(self, error: sqlite3.Error) -> StoreError:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in _BUSY:
+            told, hint = "another process has it locked", "try again when that has ended"
+        elif code in _DAMAGED:
+            self._take_away()
+            told, hint = (
+                f"it was damaged ({error}), and was taken away",
+                "it is made again when it is asked for",
+            )
+        elif "no such table" in str(error):
+            told, hint = "it is being made", "try again in a moment"
+        else:
+            told, hint = f"{error}", "who runs headwater must be able to read and write it, and its folder"
+        again = code in (*_BUSY, *_DAMAGED) or "no such table" in str(error)
+        return StoreError(f"{self.path} cannot be used: {told}", hint=hint, retryable=again, sqlite_code=code)
+
+    def _take_away(self) -> None:
+        self.close()
+        for end in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + end).unlink(missing_ok=True)
 
     def open_for(self, storage: str) -> None:
         """Makes the tables, anew when they are of another storage of Dagster's, or of another headwater."""
+        try:
+            self._make_for(storage)
+        except StoreError as error:
+            if error.context["sqlite_code"] not in _DAMAGED:
+                raise
+            self._make_for(storage)
+
+    def _make_for(self, storage: str) -> None:
+        if self._is_made() and self.note("storage") == storage:
+            return
         with self.writing() as db:
-            known = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            if "note" in known and (self.note("storage"), self.note("format")) == (storage, FORMAT):
+            # Another process may have made them meanwhile.
+            if self._is_made() and self.note("storage") == storage:
                 return
-            for name in known:
+            for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
                 db.execute(f"DROP TABLE {name}")
             for statement in _TABLES.split(";\n"):
                 db.execute(statement)
             self.put_note("storage", storage)
             self.put_note("format", FORMAT)
 
+    def _is_made(self) -> bool:
+        """Whether the tables are there, and as this headwater makes them."""
+        names = {row[0] for row in self.ask("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        return names >= _TABLE_NAMES and self.note("format") == FORMAT
+
     # -- notes: how far was read
 
     def note(self, name: str) -> str | None:
-        row = self.db.execute("SELECT value FROM note WHERE name = ?", [name]).fetchone()
-        return None if row is None else str(row[0])
+        rows = self.ask("SELECT value FROM note WHERE name = ?", [name])
+        return str(rows[0][0]) if rows else None
 
     def put_note(self, name: str, value: object) -> None:
-        self.db.execute("INSERT OR REPLACE INTO note VALUES (?, ?)", [name, str(value)])
+        self.ask("INSERT OR REPLACE INTO note VALUES (?, ?)", [name, str(value)])
+
+    def forget_notes(self, beginning: str) -> None:
+        self.ask("DELETE FROM note WHERE substr(name, 1, length(?)) = ?", [beginning, beginning])
 
     def is_settled_at(self, state: str) -> bool:
         """Whether Dagster's storage was in this state at the last look, and no run was under way then."""
-        if (
-            not self.path.exists()
-            or not self.db.execute("SELECT 1 FROM sqlite_master WHERE name = 'note'").fetchone()
-        ):
+        if not self.path.exists():
             return False
-        return self.note("state") == state and not self.runs("NOT settled LIMIT 1")
+        try:
+            return self._is_made() and self.note("state") == state and not self.runs("NOT settled LIMIT 1")
+        except StoreError as error:
+            if error.context["sqlite_code"] not in _DAMAGED:
+                raise
+            return False
 
     def note_state(self, state: str | None) -> None:
         """Notes the state in which Dagster's storage was before the look that has just ended."""
@@ -167,7 +259,7 @@ class Ledger:
         columns = ", ".join(_RUN_COLUMNS)
         return [
             RunRow(**dict(zip(_RUN_COLUMNS, row, strict=True)))
-            for row in self.db.execute(f"SELECT {columns} FROM run WHERE {where}", values)
+            for row in self.ask(f"SELECT {columns} FROM run WHERE {where}", values)
         ]
 
     def runs_by_id(self, ids: Sequence[str]) -> dict[str, RunRow]:
@@ -179,30 +271,28 @@ class Ledger:
         return found
 
     def count_runs(self) -> int:
-        return int(self.db.execute("SELECT count(*) FROM run").fetchone()[0])
+        return int(self.ask("SELECT count(*) FROM run")[0][0])
 
     def number_before(self, place: int) -> int:
         """The number of the run before a place in Dagster's storage, 0 where there is none."""
         query = "SELECT number FROM run WHERE place < ? ORDER BY place DESC LIMIT 1"
-        row = self.db.execute(query, [place]).fetchone()
-        return int(row[0]) if row else 0
+        rows = self.ask(query, [place])
+        return int(rows[0][0]) if rows else 0
 
     def free_number(self, number: int) -> int:
         """The number, or the next one that no run has."""
-        while self.db.execute("SELECT 1 FROM run WHERE number = ?", [number]).fetchone():
+        while self.ask("SELECT 1 FROM run WHERE number = ?", [number]):
             number += 1
         return number
 
     def put_runs(self, runs: Iterable[RunRow]) -> None:
         marks = ", ".join("?" * len(_RUN_COLUMNS))
-        self.db.executemany(
-            f"INSERT OR REPLACE INTO run VALUES ({marks})", map(attrgetter(*_RUN_COLUMNS), runs)
-        )
+        self._put(f"INSERT OR REPLACE INTO run VALUES ({marks})", map(attrgetter(*_RUN_COLUMNS), runs))
 
     def forget_runs(self, numbers: Sequence[int]) -> None:
         """Of runs that Dagster has no more."""
         for table in ("part", "run"):
-            self.db.executemany(f"DELETE FROM {table} WHERE number = ?", [[n] for n in numbers])
+            self._put(f"DELETE FROM {table} WHERE number = ?", [[n] for n in numbers])
 
     # -- parts
 
@@ -216,25 +306,21 @@ class Ledger:
             query = (
                 f"SELECT {columns} FROM part WHERE number IN ({marks}) ORDER BY number, started_ms, dataset"
             )
-            for row in self.db.execute(query, some):
+            for row in self.ask(query, some):
                 one = PartRow(*row)
                 found[one.number].append(one)
         return found
 
     def put_parts(self, parts: Iterable[PartRow]) -> None:
         marks = ", ".join("?" * len(_PART_COLUMNS))
-        self.db.executemany(
-            f"INSERT OR REPLACE INTO part VALUES ({marks})", map(attrgetter(*_PART_COLUMNS), parts)
-        )
+        self._put(f"INSERT OR REPLACE INTO part VALUES ({marks})", map(attrgetter(*_PART_COLUMNS), parts))
 
     def put_recorded(self, number: int, whose: str, parts: Iterable[PartRow]) -> None:
         """What a run recorded of one asset, in place of all that is known of it."""
-        self.db.execute("DELETE FROM part WHERE number = ? AND whose = ?", [number, whose])
+        self.ask("DELETE FROM part WHERE number = ? AND whose = ?", [number, whose])
         self.put_parts(parts)
 
     def put_unrecorded(self, parts: Mapping[int, Sequence[PartRow]]) -> None:
         """Of each run, in place of what was not recorded of it before."""
-        self.db.executemany(
-            "DELETE FROM part WHERE number = ? AND NOT recorded", [[number] for number in parts]
-        )
+        self._put("DELETE FROM part WHERE number = ? AND NOT recorded", [[number] for number in parts])
         self.put_parts(part for some in parts.values() for part in some)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-QUEUED, RUNNING, CANCELED = "QUEUED", "RUNNING", "CANCELED"
-SUCCESS, WARNING, FAILED = "SUCCESS", "WARNING", "FAILED"
-STATUSES = (QUEUED, RUNNING, SUCCESS, WARNING, FAILED, CANCELED)
+from pipelines.statuses import CANCELED, FAILED, QUEUED, RUNNING, SUCCESS, WARNING
+
+LOST = "the process that ran it is gone"  # why a run failed that nobody ended
 _WORST = (SUCCESS, WARNING, CANCELED, FAILED)
 
 
@@ -108,7 +108,7 @@ class Metric:
 
     def to_dict(self) -> dict[str, Any]:
         """As `headwater metrics --json` prints it; what a sum of a day has not is left out."""
-        return {name: value for name, value in vars(self).items() if value is not None or self.day == ""}
+        return {name: value for name, value in vars(self).items() if value is not None}
 
 
 def worst(statuses: Sequence[str]) -> str:
@@ -128,6 +128,3 @@ def iso(milliseconds: float | None) -> str | None:
 def of_iso(text: str | None) -> int | None:
     """Milliseconds since 1970 of a moment as text."""
     return None if text is None else round(datetime.fromisoformat(text).timestamp() * 1000)
-
-
-Facts = Mapping[str, Any]

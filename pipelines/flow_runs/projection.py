@@ -1,8 +1,9 @@
 """Projects Dagster's records into the ledger: each finished run once, those under way at every look.
 
 Runs come first, then what they recorded: a run that is seen to have ended has recorded all that it will. What an asset
-recorded is read from where the last look stopped. Places in Dagster's storage may be filled late and its clocks may
-differ, so each look goes back by a minute.
+recorded is read from where the last look stopped, or from its start where what was seen there is there no more: after
+runs were deleted Dagster's storage gives their places again. Places may be filled late too, and clocks may differ, so
+each look goes back by a minute.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ import dagster as dg
 
 from pipelines.flow_runs.dagster_records import created_ms, moment, name_of, parts_of, run_row, unrecorded
 from pipelines.flow_runs.ledger import Ledger, PartRow, RunRow
-from pipelines.flow_runs.model import QUEUED, RUNNING
 from pipelines.keys import AssetKeys
 from pipelines.metadata import PARTITIONS
+from pipelines.statuses import QUEUED, RUNNING
 
 OVERLAP_S = 60.0
-DELETED_EVERY_S = 10.0
+COMPARED_EVERY_S = 10.0
 _PAGE = 500
+_READ = "read/"  # and an asset's name: the note of how far that was read
 
 
 class Progress(Protocol):
@@ -41,22 +43,27 @@ class Projection:
         self._ledger = ledger
         self._below = keys.flow_runs.path
         self._lock = threading.Lock()
-        self._deleted_at = 0.0
+        self._compared_at = 0.0
         # Of a storage that has no id of its own there is one for each home.
         identify = getattr(instance.run_storage, "get_run_storage_id", str)
-        ledger.open_for(identify())
+        self._storage: str = identify()
 
     def refresh(self, progress: Progress = lambda what, done, of: None) -> None:
         """Brings the ledger up to date."""
         with self._lock:
-            settle_before = time.time() - OVERLAP_S
-            self._read_changed(progress)
-            self._read_open()
-            self._forget_deleted()
-            open_runs = self._ledger.runs("NOT settled")
-            if open_runs:
-                self._read_recorded(open_runs, settle_before, progress)
-                self._settle(open_runs)
+            self._ledger.open_for(self._storage)
+            with self._ledger.held():
+                self._refresh(progress)
+
+    def _refresh(self, progress: Progress) -> None:
+        settle_before = time.time() - OVERLAP_S
+        self._read_changed(progress)
+        self._read_open()
+        self._compare()
+        open_runs = self._ledger.runs("NOT settled")
+        if open_runs:
+            self._read_recorded(open_runs, settle_before, progress)
+            self._settle(open_runs)
 
     # -- runs
 
@@ -79,7 +86,9 @@ class Projection:
 
     def _read_open(self) -> None:
         """Of runs under way Dagster may say nothing new, and their process be gone."""
-        ids = [run.id for run in self._ledger.runs("NOT settled")]
+        self._put_by_id([run.id for run in self._ledger.runs("NOT settled")])
+
+    def _put_by_id(self, ids: Sequence[str]) -> None:
         for start in range(0, len(ids), _PAGE):
             filters = dg.RunsFilter(run_ids=ids[start : start + _PAGE])
             self._put(self._instance.get_run_records(filters, ascending=True))
@@ -105,20 +114,26 @@ class Projection:
                     self._ledger.put_runs([row])
                 last = max(last, known[run.run_id].number)
 
-    def _forget_deleted(self) -> None:
-        """Runs that were deleted from Dagster go from here too."""
-        if time.monotonic() - self._deleted_at < DELETED_EVERY_S:
+    def _compare(self) -> None:
+        """Runs that were deleted from Dagster go from here too; those that were put back come back."""
+        if time.monotonic() - self._compared_at < COMPARED_EVERY_S:
             return
-        self._deleted_at = time.monotonic()
-        if self._instance.get_runs_count() >= self._ledger.count_runs():
+        self._compared_at = time.monotonic()
+        if self._instance.get_runs_count() == self._ledger.count_runs():
             return
         there: set[str] = set()
         cursor: str | None = None
         while ids := self._instance.get_run_ids(limit=10 * _PAGE, cursor=cursor):
             there.update(ids)
             cursor = ids[-1]
+        known = {run.id: run.number for run in self._ledger.runs("1")}
         with self._ledger.writing():
-            self._ledger.forget_runs([run.number for run in self._ledger.runs("1") if run.id not in there])
+            self._ledger.forget_runs([number for one, number in known.items() if one not in there])
+        missing = [one for one in there if one not in known]
+        self._put_by_id(missing)
+        young = time.time() - OVERLAP_S  # one that has begun meanwhile was not put back
+        if any(run.created_ms / 1000 < young for run in self._ledger.runs_by_id(missing).values()):
+            self._ledger.forget_notes(_READ)
 
     # -- what runs recorded
 
@@ -126,14 +141,24 @@ class Projection:
         names = sorted({name for run in runs for name in self._planned(run)})
         for done, name in enumerate(names):
             progress("assets", done, len(names))
-            note = f"read/{name}"
-            place = int(self._ledger.note(note) or 0)
+            note = _READ + name
             key = dg.AssetKey([*self._below, *name.split("/")])
-            for page in self._pages(key, place):
+            for page in self._after(key, self._ledger.note(note)):
                 self._put_recorded(name, page)
-                settled = [one.storage_id for one in page if one.timestamp <= settle_before]
+                settled = [one for one in page if one.timestamp <= settle_before]
                 if settled:
-                    self._ledger.put_note(note, max(settled))
+                    self._ledger.put_note(note, _mark(max(settled, key=lambda one: one.storage_id)))
+
+    def _after(self, key: dg.AssetKey, mark: str | None) -> Iterator[Sequence[dg.EventLogRecord]]:
+        """What an asset recorded after a mark; all of it where what was marked is not there any more."""
+        place = int(mark.split(" ")[0]) if mark else 0
+        pages = self._pages(key, place - 1)
+        first = next(pages, None)
+        if mark and (first is None or _mark(first[0]) != mark):
+            yield from self._pages(key, 0)
+        elif first is not None:
+            yield first[1:] if mark else first
+            yield from pages
 
     def _pages(self, key: dg.AssetKey, place: int) -> Iterator[Sequence[dg.EventLogRecord]]:
         while True:
@@ -179,3 +204,8 @@ class Projection:
     def _all_names(self) -> list[str]:
         keys = self._instance.get_asset_keys(prefix=self._below)
         return sorted(name for key in keys if (name := name_of(key, self._below)) is not None)
+
+
+def _mark(record: dg.EventLogRecord) -> str:
+    """Which record stands at a place."""
+    return f"{record.storage_id} {record.timestamp} {record.run_id}"

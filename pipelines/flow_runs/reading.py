@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 from connectors.errors import RunError
 from pipelines.flow_runs.ledger import Ledger, PartRow, RunRow
-from pipelines.flow_runs.model import QUEUED, RUNNING, DatasetRun, FlowRun, Metric, iso, worst
+from pipelines.flow_runs.model import DatasetRun, FlowRun, Metric, iso, worst
 from pipelines.flows import datasets_of
 from pipelines.project import Project
+from pipelines.statuses import QUEUED, RUNNING
 
 _PAGE = 200
 
@@ -59,20 +60,25 @@ class FlowRuns:
             last = numbers[-1]
         return found[:limit]
 
-    def of_run(self, text: str) -> list[FlowRun]:
-        """The flow runs of one run: by its number, its id, or an id's unique beginning or ending.
+    def run(self, text: str) -> RunRow:
+        """One run, of a flow or of none: by its number, its id, or an id's unique beginning or ending.
 
         Raises RunError where there is no such run, or there are several.
         """
-        marks = (text, text, f"{text}%", f"%{text}")
-        found = self._ledger.runs("number = ? OR id = ? OR id LIKE ? OR id LIKE ? LIMIT 11", marks)
-        whole = [run for run in found if text in (run.id, str(run.number))] or found
-        if not whole or not text.strip():
-            raise RunError(f"there is no run {text}", hint="`headwater runs` lists them")
+        whole = self._ledger.runs("number = ? OR id = ?", (text, text))
+        if not whole and text.strip():
+            ends = "instr(id, ?) = 1 OR substr(id, -length(?)) = ? LIMIT 11"
+            whole = self._ledger.runs(ends, (text, text, text))
+        if not whole:
+            raise RunError(f"there is no run {text}", hint="`headwater runs` lists them", unknown=text)
         if len(whole) > 1:
             named = ", ".join(run.id for run in whole[:10])
             raise RunError(f"{text} could be several runs: {named}", hint="give more of the id")
-        return list(self._of([whole[0].number]))
+        return whole[0]
+
+    def of_run(self, run: RunRow) -> list[FlowRun]:
+        """Its flow runs; none where it is of no flow that the project has."""
+        return list(self._of([run.number]))
 
     def metrics(
         self,
@@ -98,16 +104,14 @@ class FlowRuns:
         name = "''" if together else "p.dataset"
         if by == "day":
             query = f"SELECT {name} AS name, {sums}, count(DISTINCT p.number), {day} AS day FROM part p WHERE {where} "
-            rows = self._ledger.db.execute(
-                f"{query} GROUP BY day, name ORDER BY day DESC, name {rest}", values
-            )
+            rows = self._ledger.ask(f"{query} GROUP BY day, name ORDER BY day DESC, name {rest}", values)
             return [Metric(*row) for row in rows]
         query = (
             f"SELECT {name} AS name, {sums}, 1, {day}, p.number, r.id, group_concat(p.status), min(p.started_ms), "
             f"max(p.ended_ms) FROM part p JOIN run r ON r.number = p.number WHERE {where} "
             f"GROUP BY p.number, name ORDER BY p.number DESC, name {rest}"
         )
-        rows = self._ledger.db.execute(query, values)
+        rows = self._ledger.ask(query, values)
         return [
             replace(
                 Metric(*row[:9]),
@@ -129,7 +133,7 @@ class FlowRuns:
         """How many runs had to do with a dataset, or with all that `whose` is."""
         where, values = self._where(None, dataset, since, until, whose)
         query = f"SELECT count(DISTINCT p.number) FROM part p WHERE {where}"
-        return int(self._ledger.db.execute(query, values).fetchone()[0])
+        return int(self._ledger.ask(query, values)[0][0])
 
     # -- which runs
 
@@ -151,7 +155,7 @@ class FlowRuns:
             where += " AND p.number < ?"
             values.append(before)
         query = f"SELECT DISTINCT p.number FROM part p WHERE {where} ORDER BY p.number DESC LIMIT ?"
-        return [int(row[0]) for row in self._ledger.db.execute(query, [*values, limit])]
+        return [int(row[0]) for row in self._ledger.ask(query, [*values, limit])]
 
     def numbers(self, flow: str, limit: int) -> list[int]:
         """The numbers of the newest runs that a flow had to do with."""
@@ -166,7 +170,16 @@ class FlowRuns:
         whose: str | None = None,
     ) -> tuple[str, list[Any]]:
         names = [whose] if whose else self._names if flow is None else sorted(self.flows[flow])
-        terms, values = [f"p.whose IN ({', '.join('?' * len(names))})"], list[Any](names)
+        terms, values = [f"p.whose IN ({_marks(names)})"], list[Any](names)
+        if flow is not None:
+            for others, shared in self._shared_with(flow).items():
+                # What `_of_run` says of parts that several connections feed.
+                ran = "SELECT 1 FROM part q WHERE q.number = p.number AND q.whose"
+                terms.append(
+                    f"(p.whose NOT IN ({_marks(shared)}) OR EXISTS ({ran} = ?) OR NOT EXISTS ({ran} IN "
+                    f"({_marks(others)})))"
+                )
+                values += [*shared, flow, *others]
         if dataset is not None:
             terms.append("p.dataset = ?")
             values.append(dataset)
@@ -176,13 +189,20 @@ class FlowRuns:
                 values.append(int(moment.timestamp() * 1000))
         return " AND ".join(terms), values
 
+    def _shared_with(self, flow: str) -> dict[tuple[str, ...], list[str]]:
+        """Whose parts other connections feed too, by those."""
+        found: dict[tuple[str, ...], list[str]] = {}
+        for name in sorted(self.flows[flow]):
+            if others := tuple(one for one in self._fed_by.get(name, ()) if one != flow):
+                found.setdefault(others, []).append(name)
+        return found
+
     # -- what is shown of them
 
     def _of(self, numbers: Sequence[int]) -> Iterator[FlowRun]:
         if not numbers:
             return
-        marks = ", ".join("?" * len(numbers))
-        runs = {run.number: run for run in self._ledger.runs(f"number IN ({marks})", numbers)}
+        runs = {run.number: run for run in self._ledger.runs(f"number IN ({_marks(numbers)})", numbers)}
         parts = self._ledger.parts(numbers)
         for number in numbers:
             if number in runs:
@@ -197,6 +217,10 @@ class FlowRuns:
                 of_flow.setdefault(flow, []).append(part)
         for flow in sorted(of_flow):
             yield _flow_run(run, flow, of_flow[flow])
+
+
+def _marks(values: Collection[Any]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def _hanging(project: Project, connection: str) -> list[str]:

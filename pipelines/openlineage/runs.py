@@ -12,9 +12,10 @@ from connectors import Window
 from connectors.config.secrets import Redactor
 from lineage import LineageGraph
 from lineage.store import GraphHeader
-from pipelines.extract import FAILED, Outcome, describe
+from pipelines.extract import Outcome, describe
 from pipelines.openlineage.emitter import emitter_of
 from pipelines.project import Project
+from pipelines.statuses import FAILED
 
 GRAPH_JOB = "lineage_graph"
 

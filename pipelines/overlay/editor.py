@@ -22,7 +22,7 @@ from pipelines.project.admission import refusal_of_values
 from pipelines.project.loader import FILE, Project, ProjectFile, read_file
 from pipelines.project.model import RESERVED, SECTIONS
 from pipelines.project.overlay import lay_under, objects_of, of_overlay
-from pipelines.project.sealing import reseal, seal
+from pipelines.project.sealing import reseal, seal, unseal
 from pipelines.surrogates import surrogate_id
 
 Known = Mapping[Name, Body]
@@ -36,7 +36,8 @@ class OverlayEditor:
 
     A change is validated against the file and all other objects as they stand when it is stored, in one commit. Each
     method raises ConfigError for one that is refused; `context["refused"]` says why: `unknown` (there is no such
-    object), `read_only` (the file has it), `in_use`, `invalid`, or `no_key` (secrets cannot be encrypted).
+    object), `read_only` (the file has it), `in_use`, `invalid`, or `no_key` (secrets cannot be encrypted, or cannot be
+    read to look for them elsewhere).
     """
 
     def __init__(self, folder: Path, objects: Objects | None = None) -> None:
@@ -159,6 +160,7 @@ class OverlayEditor:
             if secret:
                 raise _refused("invalid", f"a {kind} has no secrets", "put them in a credential")
             return body
+        _as_json(kind, body["name"], secret)
         if reason := refusal_of_values(secret, file):
             raise _refused("invalid", f"the credential {body['name']}: {reason}")
         try:
@@ -166,28 +168,45 @@ class OverlayEditor:
         except ConfigError as error:
             raise _refused("no_key", error.message, error.hint) from None
         more = {**body["more"], "fields": masked_values(secret), "non_secure": clear_values(secret)}
-        stored = {**body, "sealed": sealed, "more": more}
-        refuse_secrets_outside(stored, secret)
-        return stored
+        return {**body, "sealed": sealed, "more": more}
 
     def _sound(self, file: ProjectFile, known: Known, name: Name, given: Body) -> Mapping[Name, Body]:
         """The object as it is stored, if the project is sound with it."""
         kind, key = name
-        try:
-            body: Body = orjson.loads(orjson.dumps(given))
-        except (orjson.JSONEncodeError, RecursionError):
-            raise _refused("invalid", f"the {kind} {key} holds what JSON cannot hold") from None
+        body = _as_json(kind, key, given)
         before, after = _laid(file, known), _laid(file, {**known, name: body})
-        if kind == "credential" and body["settings"]:
-            raise _refused("invalid", "a credential has values, and no settings", "give them as its secret")
+        if kind == "credential":
+            if body["settings"]:
+                raise _refused(
+                    "invalid", "a credential has values, and no settings", "give them as its secret"
+                )
+            refuse_secrets_outside(body, _opened(body))
         if name in after.left_out:
             raise _refused("invalid", f"the {kind} {key} cannot be: {after.left_out[name]}")
-        refuse_secrets_within(kind, body["settings"], file.project.folder)
+        refuse_secrets_within(kind, body, file.project.folder)
         if users := _pushed_out(before, after):
             raise _refused(
                 "in_use", f"with that {kind} {key} there could be no {users}", "change these first"
             )
         return {name: body}
+
+
+def _as_json(kind: str, named: str, given: Mapping[str, Any]) -> Body:
+    """What is given as it will be read again."""
+    try:
+        read: Body = orjson.loads(orjson.dumps(given))
+    except (orjson.JSONEncodeError, RecursionError):
+        said = f"the {kind} {named} holds what JSON cannot hold, or is nested too deep"
+        raise _refused("invalid", said) from None
+    return read
+
+
+def _opened(body: Body) -> dict[str, Any]:
+    """The secret values of a credential."""
+    try:
+        return unseal(body["sealed"])
+    except ConfigError as error:
+        raise _refused("no_key", error.message, error.hint) from None
 
 
 def _laid(file: ProjectFile, known: Known) -> Project:

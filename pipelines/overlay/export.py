@@ -48,12 +48,15 @@ def _additions(project: Project) -> dict[str, list[str]]:
 
 
 def _placeholders(value: Any, name: str, variables: list[str]) -> Any:
-    """The values of a credential as variables, whose names are added to `variables`."""
+    """The values of a credential as variables, whose names are added to `variables`.
+
+    An empty text stays: a variable that is set to one counts as missing.
+    """
     if isinstance(value, Mapping):
         return {key: _placeholders(one, f"{name}_{key}", variables) for key, one in value.items()}
     if isinstance(value, list):
         return [_placeholders(one, f"{name}_{at}", variables) for at, one in enumerate(value)]
-    if value is None or isinstance(value, bool):
+    if value in (None, "") or isinstance(value, bool):
         return value
     plain = "".join(c if c.isalnum() and c.isascii() else "_" for c in name).upper()
     while plain in variables:

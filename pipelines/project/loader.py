@@ -138,6 +138,8 @@ def read_file(folder: Path) -> ProjectFile:
         text = (folder / FILE).read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=ProjectYaml)
         data = yaml.load(text, Loader=ProjectYaml)  # noqa: S506 - a safe loader
+    except OSError as error:
+        raise _faults([f"{FILE} cannot be read in {folder}: {error.strerror}"]) from None
     except UnicodeDecodeError as error:
         raise _faults([f"{FILE}:1: not UTF-8 text (byte {error.start}); save the file as UTF-8"]) from None
     except yaml.MarkedYAMLError as error:

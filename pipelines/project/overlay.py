@@ -18,7 +18,7 @@ from pipelines.project.soundness import DataPath, Judged, judge
 log = logging.getLogger("headwater.project")
 
 # Of these parts the file's variables are filled in; what the API was given is text, a dollar in it too.
-_FILLED = ("config", "endpoints", "http", "instance", "defaults")
+FILLED = ("config", "endpoints", "http", "instance", "defaults")
 # Patience of a project that loads, where the storage is far away and nothing else is said.
 _SHORT = {"connect_timeout": "3s", "timeout": "10s", "max_retries": "1", "retry_timeout": "10s"}
 _KINDS = {section: kind for kind, section in SECTIONS.items()}
@@ -99,7 +99,7 @@ def as_written(kind: str, body: Body) -> dict[str, Any]:
     if kind == "sink":
         settings = {key: value for key, value in settings.items() if key != "of"}
     if kind in ("connection", "sink"):
-        settings = {key: escaped(value) if key in _FILLED else value for key, value in settings.items()}
+        settings = {key: escaped(value) if key in FILLED else value for key, value in settings.items()}
     return dict(settings)
 
 

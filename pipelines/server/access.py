@@ -39,7 +39,7 @@ class KnownTokens:
         self._failing = False
 
     def look(self) -> None:
-        """Never raises: while the store does not answer, what was known last holds."""
+        """Never raises: while the store does not answer, or the tokens' table is gone, what was known last holds."""
         try:
             seen = self._version.read()
             if seen != self._seen:

@@ -22,12 +22,15 @@ from pipelines.server.nexla import PREFIX, Desk, make_nexla
 from pipelines.server.nexla.stored_tables import StoredTables
 from pipelines.server.openapi import add_document
 from pipelines.server.problems import add_handlers
+from pipelines.server.reloading import Reloader
 from pipelines.server.routes import ROUTERS
 from pipelines.server.run_metrics import FlowRunMetrics
 from pipelines.server.runs import EVERY_S, ProjectedRuns
 from pipelines.server.served import CurrentProject, Served
 from pipelines.server.tokens import Tokens
 from pipelines.server.watch import Watch
+
+QUEUE_EVERY_S = 10.0
 
 
 def create_app(
@@ -65,6 +68,10 @@ def create_app(
         graphs.look()
         tables.look()
 
+    def look_at_queue() -> None:
+        if projected.has_waiting:
+            launching.get().take_up_waiting()
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # Tokens have a thread of their own: a revoked one must not go on while a large graph is read. Nobody waits
@@ -72,6 +79,7 @@ def create_app(
         watches = [
             *(Watch("graph", look_at_graph), Watch("tokens", tokens.look)),
             Watch("runs", projected.look, EVERY_S),
+            Watch("queue", look_at_queue, QUEUE_EVERY_S),
         ]
         await to_thread.run_sync(tokens.look)
         await to_thread.run_sync(look_at_graph)
@@ -82,7 +90,7 @@ def create_app(
             await to_thread.run_sync(end)
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=lifespan)
-    app.state.served = Served(current, store, graphs, tokens, projected, launching)
+    app.state.served = Served(current, store, graphs, tokens, projected, launching, Reloader(launching))
     app.state.registry = make_registry(graphs, (FlowRunMetrics(projected), *collectors))
     access = Access(tokens, loopback, insecure, (PREFIX, *self_guarded))
     app.add_middleware(Gate, access=access, metrics=RequestMetrics(app.state.registry))

@@ -74,6 +74,7 @@ class CodeLocation:
         if len(places) == 1:
             return places[0]
         if not places and found.broken:
+            self._read()  # says what is wrong in the words of the project, where it is wrong here, too
             raise self._does_not_load("; ".join(found.broken.values()))
         number = "no" if not places else "more than one"
         raise RunError(

@@ -42,6 +42,9 @@ class Transport(Protocol):
     ) -> dict[str, Any]:
         """The answer's data; `launches` says that the query submits a run. Raises RunError when there is none."""
 
+    def launch_waiting(self, tags: Mapping[str, str]) -> None:
+        """Starts the runs with these tags that are queued where nobody serves the queue any more."""
+
     def close(self) -> None:
         """Ends what was started for it."""
 
@@ -133,6 +136,9 @@ class DagsterHttp:
             raise self._trouble(f"cannot answer: {said}")
         data: dict[str, Any] = found["data"]
         return data
+
+    def launch_waiting(self, tags: Mapping[str, str]) -> None:
+        """Its own daemon does."""
 
     def close(self) -> None:
         """It is not ours to end."""

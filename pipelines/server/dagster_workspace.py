@@ -7,12 +7,14 @@ Dagster has no public way to load a workspace or to run its schema without a web
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import subprocess
 import time
 import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -33,7 +35,8 @@ MODULE = "pipelines.definitions"
 # Dagster's code server looks twice in this time whether we still live: killed, we are survived by at most twice of it.
 HEARTBEAT_S = 15
 _DAEMON = "QUEUED_RUN_COORDINATOR"
-# A daemon's heart beats every 30 s. One that is wrongly held for dead does no harm: its queue does not see the run.
+# A daemon's heart beats every 30 s. One that is wrongly held for dead does no harm: its queue does not see what is
+# launched, and no run is started that has been taken out of the queue.
 _ALIVE_S = 90.0
 _GRACE_S = 3.0  # for a code server to end that has no run under way
 _AT_ONCE = ConfigurableClassData("dagster._core.run_coordinator", "DefaultRunCoordinator", "{}\n")
@@ -78,6 +81,18 @@ class DagsterWorkspace:
             said = result.errors[0].message if result.errors else "no data"
             raise RunError(f"Dagster cannot answer: {said}", retryable=True)
         return dict(result.data)
+
+    def launch_waiting(self, tags: Mapping[str, str]) -> None:
+        waiting = dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED], tags=dict(tags))
+        if self._is_queue_served() or not self._instance.get_runs(waiting, limit=1):
+            return
+        workspace = self._opened()
+        # Other servers of this home look for them, too.
+        with open(Path(self._instance.root_directory) / ".taken_up_by_one.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            with workspace.create_request_context() as context:
+                for run in reversed(self._instance.get_runs(waiting)):
+                    self._instance.launch_run(run.run_id, context)
 
     def close(self) -> None:
         """Ends the code server; it waits for runs that it has under way."""

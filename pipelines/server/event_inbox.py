@@ -35,7 +35,10 @@ def receive(project: Project, events: Sequence[Any], connection: str | None = No
         except BadEvent as error:
             raise ApiProblem(422, f"event {number} {error}") from None
     name = _reader(project, connection)
-    lines = b"".join(orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE) for event in events)
+    try:
+        lines = b"".join(orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE) for event in events)
+    except (orjson.JSONEncodeError, RecursionError):
+        raise ApiProblem(422, "an event is nested too deep to be kept") from None
     if lines:
         _append(_file(project, name), lines)
     return name

@@ -130,6 +130,8 @@ class Graphs:
             except Exception as error:
                 log.exception("the store cannot be read")
                 raise StoreError("the store cannot be read", retryable=True) from error
+            if header is None and self.trouble:
+                raise StoreError(self.trouble, retryable=True)
             if header is None:
                 raise LineageError(f"there is no graph yet at or before {as_of}", hint="run `headwater sync`")
             with self._lock:

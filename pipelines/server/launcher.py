@@ -15,18 +15,17 @@ from pipelines.assets.extract import ACCEPT_DROP_TAG, FULL_TAG
 from pipelines.flow_runs.dagster_records import TRIGGER_TAG
 from pipelines.flows import keys_of_flows
 from pipelines.home import dagster_home, open_instance
-from pipelines.jobs import CHECK_JOB, CHECK_OP, CONNECTION_TAG, PREVIEW_JOB, PREVIEW_OP, RESULT
+from pipelines.jobs import CHECK_JOB, CHECK_OP, CONNECTION_TAG, PREVIEW_JOB, PREVIEW_OP, PROJECT_TAG, RESULT
 from pipelines.keys import AssetKeys
 from pipelines.partitions import key_at, keys_between, partitions_definition
 from pipelines.project import Project
 from pipelines.server import dagster_graphql as graphql
 from pipelines.server.code_location import CodeLocation
 from pipelines.server.dagster_graphql import DagsterHttp, Transport
+from pipelines.sync import QUIET
 
 MAX_SAMPLES = 100  # of each kind in a preview: Dagster's event log keeps them
 _ASSET_JOB = "__ASSET_JOB"
-# The run's own log has everything; the console's is the server's.
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 class Launcher(Protocol):
@@ -56,6 +55,9 @@ class Launcher(Protocol):
         """What a preview or a check found: `connection`, `error` (None where all was well), and of a preview what
         `headwater preview --json` has, of a check `ok` and `checks`. None while it runs.
         """
+
+    def take_up_waiting(self) -> None:
+        """Starts what was launched here and waits for a daemon that has ended since."""
 
     def cancel(self, run_id: str) -> None:
         """Asks a run to end. It ends soon afterwards."""
@@ -109,7 +111,7 @@ class DagsterLauncher:
             tags[FULL_TAG] = "true"
         if accept_drop:
             tags[ACCEPT_DROP_TAG] = ",".join(accept_drop)
-        return self._launch(_ASSET_JOB, _QUIET, tags, [{"path": one.path} for one in selection])
+        return self._launch(_ASSET_JOB, QUIET, tags, [{"path": one.path} for one in selection])
 
     def preview(self, connection: str, limit: int = 5) -> str:
         if not 1 <= limit <= MAX_SAMPLES:
@@ -133,6 +135,9 @@ class DagsterLauncher:
             return None
         why = f"run {run_id} ended as {run.status.value} before it found anything; its log says why"
         return {"connection": run.tags.get(CONNECTION_TAG), "error": why}
+
+    def take_up_waiting(self) -> None:
+        self._opened().launch_waiting(self._own_tags())
 
     def cancel(self, run_id: str) -> None:
         run = self._run(run_id)
@@ -186,7 +191,7 @@ class DagsterLauncher:
     def _try(self, job: str, op: str, config: Mapping[str, Any]) -> str:
         self._refuse_unknown(config["connection"])
         tags = {CONNECTION_TAG: config["connection"]}
-        return self._launch(job, {**_QUIET, "ops": {op: {"config": config}}}, tags)
+        return self._launch(job, {**QUIET, "ops": {op: {"config": config}}}, tags)
 
     def _launch(
         self,
@@ -196,7 +201,7 @@ class DagsterLauncher:
         assets: Sequence[Mapping[str, Any]] | None = None,
     ) -> str:
         selector = self._location.place().job(job)
-        tags = {TRIGGER_TAG: "api", **tags}
+        tags = {**self._own_tags(), **tags}
         params = {
             "selector": selector if assets is None else {**selector, "assetSelection": assets},
             "mode": "default",
@@ -206,6 +211,10 @@ class DagsterLauncher:
         why = "the run could not be launched"
         done = self._location.do(graphql.LAUNCH, {"params": params}, "LaunchRunSuccess", why, launches=True)
         return str(done["run"]["runId"])
+
+    def _own_tags(self) -> dict[str, str]:
+        """What tells the runs that servers of this project launch."""
+        return {TRIGGER_TAG: "api", PROJECT_TAG: self._location.project.name}
 
     def _schedule_state(self, connection: str) -> Mapping[str, Any]:
         selector = self._location.place().schedule(f"{connection}_schedule")
@@ -218,13 +227,15 @@ class DagsterLauncher:
         known = self._location.project.connections
         if unknown := sorted(set(names) - set(known)):
             raise ConfigError(
-                f"no connection is named {', '.join(unknown)}", hint=f"there are {', '.join(known)}"
+                f"no connection is named {', '.join(unknown)}",
+                hint=f"there are {', '.join(known)}",
+                unknown=unknown,
             )
 
     def _run(self, run_id: str) -> dg.DagsterRun:
         run = self._records().get_run_by_id(run_id)
         if run is None:
-            raise RunError(f"there is no run {run_id}", hint="see `headwater runs`")
+            raise RunError(f"there is no run {run_id}", hint="see `headwater runs`", unknown=run_id)
         return run
 
     def _records(self) -> dg.DagsterInstance:

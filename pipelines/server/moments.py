@@ -5,16 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-import click
 from fastapi import Query
 
-from pipelines.cli.moments import PAST
+from pipelines import moments
 from pipelines.server.problems import ApiProblem
 
 _TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})?"
 # As `headwater runs --since` takes it: `2026-11-20`, `2026-11-20T15:00` (UTC where it does not say), `7d`, `12h`.
 Moment = Annotated[
-    str | None, Query(pattern=rf"^([0-9]{{1,6}}[mhdw]|[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([T ]{_TIME})?)$")
+    str | None, Query(pattern=rf"^({moments.SPAN}|[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([T ]{_TIME})?)$")
 ]
 
 
@@ -23,6 +22,6 @@ def moment_of(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        return PAST.convert(text, None, None)
-    except click.BadParameter as error:
-        raise ApiProblem(422, error.message) from None
+        return moments.moment_of(text, -1)
+    except ValueError as error:
+        raise ApiProblem(422, str(error)) from None

@@ -14,8 +14,6 @@ from starlette.responses import Response
 from connectors.errors import ConfigError, HeadwaterError, LineageError, RunError, StoreError
 
 MEDIA_TYPE = "application/problem+json"
-# How `LineageGraph.find_id` tells that several resources fit.
-_AMBIGUOUS = "give more of the id"
 
 
 class ApiProblem(HeadwaterError):
@@ -51,9 +49,9 @@ def status_of(error: HeadwaterError) -> int:
     if isinstance(error, StoreError):
         return 503
     if isinstance(error, LineageError):
-        return 409 if error.hint == _AMBIGUOUS else 404
+        return 409 if "candidates" in error.context else 404
     if isinstance(error, ConfigError | RunError):
-        return 409
+        return 404 if "unknown" in error.context else 409
     return 500
 
 

@@ -8,10 +8,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from pipelines.flow_runs import STATUSES
 from pipelines.flow_runs.last_runs import LastRun, count_runs_by_status, last_runs
-from pipelines.flow_runs.model import CANCELED, FAILED, QUEUED, RUNNING, SUCCESS
 from pipelines.server.runs import ProjectedRuns
+from pipelines.statuses import CANCELED, FAILED, QUEUED, RUNNING, STATUSES, SUCCESS
 
 _ENDED = tuple(status for status in STATUSES if status not in (QUEUED, RUNNING))
 _COUNTS = {

@@ -9,13 +9,13 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING
 
-from connectors.errors import RunError, StoreError
+from connectors.errors import StoreError
 from pipelines.flow_runs import FlowRuns, Ledger, ledger_of
 from pipelines.flow_runs.ledger import RunRow
 from pipelines.flow_runs.storage_state import storage_state
 from pipelines.home import dagster_home, open_instance
 from pipelines.project import Project
-from pipelines.server.problems import ApiProblem
+from pipelines.statuses import QUEUED
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -91,6 +91,12 @@ class ProjectedRuns:
         connections = self._project().connections
         return {name: f"{name}_schedule" in self._on for name, one in connections.items() if one.schedule}
 
+    @property
+    def has_waiting(self) -> bool:
+        """Whether something that a server launched was in the queue at the last look."""
+        waiting = "NOT settled AND status = ? AND trigger = 'api' LIMIT 1"
+        return self.is_open and bool(self.ledger.runs(waiting, [QUEUED]))
+
     def row_of(self, run_id: str) -> RunRow | None:
         """A run by its whole id, None until it is projected."""
         return self.ledger.runs_by_id([run_id]).get(run_id)
@@ -98,22 +104,12 @@ class ProjectedRuns:
     def id_of(self, text: str) -> str:
         """Dagster's id of a run: by its number, its id, or an id's unique beginning or ending.
 
-        Raises ApiProblem (404) where there is no such run, RunError where there are several.
+        Raises RunError where there is no such run, or there are several.
         """
         # One that was launched a moment ago is not projected yet.
         if self.row_of(text) or (len(text) == _UUID_LENGTH and self.instance.has_run(text)):
             return text
-        try:
-            found = self.flow_runs.of_run(text)
-        except RunError as error:
-            if error.message.startswith("there is no run"):
-                raise ApiProblem(404, error.message, hint="GET /api/v1/runs lists them") from None
-            raise
-        if not found:
-            raise ApiProblem(
-                404, f"run {text} is none of a flow", hint="give a preview's or check's whole id"
-            )
-        return found[0].id
+        return self.flow_runs.run(text).id
 
     # -- what is new
 

@@ -21,6 +21,7 @@ from pipelines.server.access import KnownTokens, too_small
 from pipelines.server.graphs import Graphs
 from pipelines.server.lazy_launcher import LazyLauncher
 from pipelines.server.problems import ApiProblem
+from pipelines.server.reloading import Reloader
 from pipelines.server.runs import ProjectedRuns
 from pipelines.server.tokens import Scope, Token
 
@@ -31,7 +32,7 @@ log = logging.getLogger("headwater.server")
 
 
 class CurrentProject:
-    """The project as its file and the overlay say it; while the file is broken, as it said it last."""
+    """The project as its file and the overlay say it; while the file is broken or the store is away, as it was."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -49,7 +50,10 @@ class CurrentProject:
             self._look()
 
     def _look(self) -> None:
-        state, overlay = self._stamp(), self._overlay_version()
+        try:
+            state, overlay = self._stamp(), self._objects.read()
+        except (DeltaError, OSError):
+            return  # without its store the project would be read without what the API created
         if (state, overlay) == (self._state, self._overlay):
             return
         self._state, self._overlay = state, overlay
@@ -57,13 +61,6 @@ class CurrentProject:
             self.project = read_project(self.project.folder)
         except (HeadwaterError, OSError) as error:
             log.warning("%s is not taken up: %s", FILE, error)
-
-    def _overlay_version(self) -> tuple[str, int] | None:
-        """As it was, where the store does not answer."""
-        try:
-            return self._objects.read()
-        except (DeltaError, OSError):
-            return self._overlay
 
     def _stamp(self) -> tuple[int, int]:
         try:
@@ -85,6 +82,7 @@ class Served:
     tokens: KnownTokens
     projected: ProjectedRuns
     launching: LazyLauncher
+    reloader: Reloader
 
     @property
     def project(self) -> Project:
@@ -102,7 +100,10 @@ class Served:
 
     @property
     def launcher(self) -> Launcher:
-        """Not to be asked within the event loop. Raises as `LazyLauncher.get`."""
+        """Not to be asked within the event loop: it waits for a reload that is under way, as what is launched may be
+        new in the project. Raises as `LazyLauncher.get`.
+        """
+        self.reloader.wait()
         return self.launching.get()
 
 

@@ -44,7 +44,7 @@ def serve(
         proxy_headers=False,
         timeout_graceful_shutdown=_GRACE_S,
     )
-    with _listening(host, port) as listener:
+    with listening(host, port) as listener:
         # uvicorn raises the signal again when it has stopped, for whoever else waits for it: nobody does.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)
@@ -64,7 +64,8 @@ class _Server(uvicorn.Server):
             self._ready()
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens there. Raises HeadwaterError where that cannot be."""
     name = host.strip("[]")
     try:
         family = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]

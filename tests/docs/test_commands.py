@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from pathlib import Path
 
 import click
 import pytest
+import yaml
 
 from docs.make_cli import PAGE, cli_page
 from pipelines.cli.main import cli, run
-from tests.docs.documents import DOCUMENTS, ROOT, blocks, command_lines, inline_code
+from pipelines.project import FILE, read_project
+from pipelines.project.loader import ProjectYaml
+from tests.docs.documents import DOCUMENTS, ROOT, blocks, command_lines, commands_of, inline_code
 
+README = ROOT / "README.md"
 IN_BLOCKS = [
     pytest.param(words, id=f"{block.where} {' '.join(words)}")
     for block in blocks("sh")
@@ -69,9 +74,44 @@ def test_the_page_of_commands_is_what_the_script_writes():
     assert PAGE.read_text(encoding="utf-8") == cli_page(), "run `python docs/make_cli.py`"
 
 
+def of_readme(language: str, text: str) -> str:
+    """The one block that holds a text."""
+    (block,) = [block for block in blocks(language, README) if text in block.text]
+    return block.text
+
+
+def add(folder: Path, piece: str) -> None:
+    """Adds a piece of headwater.yaml to a project's file, as a reader does."""
+    file = folder / FILE
+    whole, more = (yaml.load(text, Loader=ProjectYaml) for text in (file.read_text(), piece))
+    for key, entries in more.items():
+        assert not set(entries) & set(whole.get(key, {}))
+        whole[key] = {**whole.get(key, {}), **entries}
+    file.write_text(yaml.safe_dump(whole))
+
+
+def test_the_datasets_of_the_readme_work_when_added_to_its_first_project(home, first, capfd):
+    shutil.copytree(first, home, dirs_exist_ok=True)
+    exec(of_readme("python", "shop.duckdb"), {})
+    add(home, of_readme("yaml", "orders_tidy"))
+    for words in commands_of(of_readme("sh", "quarantine show orders_tidy"), "headwater"):
+        assert run(words) == 0, words
+    said = capfd.readouterr().out
+    assert "1 refused of orders_tidy" in said
+    assert "0 records pass now, 1 are still refused" in said
+    assert "── .gross" in said
+    assert "warehouse/shop.sales.orders.amount  amount * 1.2" in said
+    assert (home / "lake").is_dir()
+
+
+def test_the_records_of_the_readme_fit_its_first_project(home, first):
+    shutil.copytree(first, home, dirs_exist_ok=True)
+    add(home, of_readme("yaml", "typeform"))
+    assert list(read_project(home).connections) == ["forms", "handmade", "scripts"]
+
+
 def test_the_first_project_of_the_readme_works_as_it_is_written(home, monkeypatch, capfd):
-    (block,) = [b for b in blocks("sh", ROOT / "README.md") if "headwater init" in b.text]
-    for line in block.text.splitlines():
+    for line in of_readme("sh", "headwater init").splitlines():
         words = shlex.split(line, comments=True)
         if words[:1] == ["cd"]:
             monkeypatch.chdir(Path.cwd() / words[1])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -38,6 +41,7 @@ def file_of(block: Block) -> str | None:
 SCRIPTS = {name: block.text for block in blocks("python") if (name := file_of(block))}
 
 
+DEFINITIONS = [block for block in blocks("python") if re.search(r"^defs = ", block.text, re.M)]
 PIECES = [block for block in blocks("yaml") if not block.is_workflow]
 
 
@@ -79,6 +83,17 @@ def test_the_python_of_a_document_runs_from_top_to_bottom(document, home: Path, 
             exec(compile(source, str(document), "exec", dont_inherit=True), names)
 
 
+@pytest.mark.parametrize("block", DEFINITIONS, ids=lambda block: block.where)
+def test_definitions_load_as_dagster_loads_a_file(block: Block, home: Path, first: Path):
+    shutil.copytree(first, home, dirs_exist_ok=True)
+    (home / "defs.py").write_text(block.text)
+    (home / ".dagster").mkdir()
+    validate = [sys.executable, "-m", "dagster", "definitions", "validate", "-f", "defs.py"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(validate, env=environment, capture_output=True, text=True, timeout=90)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("block", blocks("jsonl"), ids=lambda block: block.where)
 def test_a_line_of_json_is_one_that_the_jsonl_connector_takes_whole(block: Block):
     for line in block.text.splitlines():
@@ -90,4 +105,5 @@ def test_a_line_of_json_is_one_that_the_jsonl_connector_takes_whole(block: Block
 
 def test_there_is_something_to_test():
     assert all(blocks(language) for language in ("yaml", "python", "jsonl", "sh"))
+    assert {block.document.stem for block in DEFINITIONS} == {"README", "operations"}
     assert len(DOCUMENTS) > 10

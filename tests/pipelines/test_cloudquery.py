@@ -9,8 +9,8 @@ import pytest
 
 from lineage import open_store
 from pipelines.cli.main import run
-from pipelines.extract import FAILED, SUCCESS, WARNING
 from pipelines.project import read_project
+from pipelines.statuses import FAILED, SUCCESS, WARNING
 from pipelines.sync import run_sync
 from tests.connectors.hosts.plugins.hosting import PLUGINS
 from tests.plugin_python import plugin_python

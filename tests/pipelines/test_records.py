@@ -11,8 +11,8 @@ import pytest
 from connectors.errors import LineageError
 from lineage import open_store
 from pipelines.cli.main import run
-from pipelines.extract import FAILED, SUCCESS, WARNING
 from pipelines.project import read_project
+from pipelines.statuses import FAILED, SUCCESS, WARNING
 from pipelines.sync import run_sync
 
 DAY = datetime.now(UTC).date().isoformat()  # a snapshot of now is taken of today alone

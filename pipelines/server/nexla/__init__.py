@@ -38,7 +38,7 @@ def make_nexla(desk: Desk) -> FastAPI:
     app.state.desk = desk
     add_handlers(app)
     app.include_router(_session)
-    for one in (objects, samples, probe, flows, measures, writes):
+    for one in (samples, probe, flows, measures, writes, objects):
         app.include_router(one.router, dependencies=[Depends(client_of)])
     return app
 

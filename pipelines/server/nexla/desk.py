@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from threading import Lock
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from pipelines.flow_runs import FlowRuns, Metric
-from pipelines.flow_runs.model import FAILED, QUEUED, RUNNING, iso
+from pipelines.flow_runs.model import iso
 from pipelines.overlay import OverlayEditor
 from pipelines.project import Project
 from pipelines.server.nexla.estate import SETS, SINKS, SOURCES, Estate
-from pipelines.server.nexla.reloading import Reloader
 from pipelines.server.nexla.sessions import Sessions
 from pipelines.server.nexla.shapes import Shapes
 from pipelines.server.nexla.stored_tables import StoredTables
 from pipelines.server.problems import ApiProblem
 from pipelines.server.served import Served
+from pipelines.statuses import FAILED, QUEUED, RUNNING
 
 RUNS_SHOWN = 1000  # of a source that is asked for; lists show fewer
 RUNS_LISTED = 20
@@ -29,8 +30,8 @@ class Desk:
         self.served = served
         self.tables = tables
         self.sessions = Sessions(served.tokens)
-        self.reloader = Reloader(served.launching)
         self.probes: dict[str, str] = {}  # runs that try a connection and have not ended yet
+        self.probing = Lock()  # held while one of them is looked up or launched
         self._estate: tuple[Project, object, Estate] | None = None
 
     @property
@@ -58,7 +59,7 @@ class Desk:
     def changed(self) -> None:
         """Takes up at once what was changed in the overlay; Dagster follows."""
         self.served.current.look()
-        self.reloader.ask()
+        self.served.reloader.ask()
 
     def is_active(self, connection: str) -> bool:
         """Whether a connection's schedule is on; of one that has none, whether nobody has paused it."""
@@ -80,12 +81,19 @@ class Desk:
         if scheduled is None and not is_ours:
             raise ApiProblem(409, f"{connection} has no schedule", hint="give it one in headwater.yaml")
         if scheduled is not None:
-            self.reloader.wait()
             self.served.launcher.switch_schedule(connection, on)
             self.served.projected.look_again()
         if is_ours:
             self.editor.set_active("connection", connection, on)
             self.served.current.look()
+
+    def unschedule(self, connection: str) -> None:
+        """Turns a schedule off that is about to go: Dagster would remember that it was on, and one that later has its
+        name would run without anybody having turned it on.
+        """
+        if self.served.schedules_on.get(connection):
+            self.served.launcher.switch_schedule(connection, False)
+            self.served.projected.look_again()
 
     def _run_ids(self, connection: str, limit: int) -> list[dict[str, Any]]:
         if limit <= RUNS_LISTED:

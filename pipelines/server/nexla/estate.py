@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pyarrow as pa
 
@@ -18,6 +19,14 @@ from pipelines.surrogates import surrogate_id
 
 SOURCES, SETS, SINKS = "data_sources", "data_sets", "data_sinks"
 CREDENTIALS, TRANSFORMS = "data_credentials", "transforms"
+# What each is in headwater.yaml.
+KINDS = {
+    SOURCES: "connection",
+    SETS: "dataset",
+    SINKS: "sink",
+    CREDENTIALS: "credential",
+    TRANSFORMS: "transform",
+}
 
 
 @dataclass(frozen=True)
@@ -44,15 +53,14 @@ class DataSet:
 
 @dataclass(frozen=True)
 class Destination:
-    """What a sink is given of one dataset; `key` is `<sink>/<dataset>`, or the sink alone where it is given none."""
+    """What a sink is given of one dataset; `key` is `<sink>/<dataset>`, or the sink alone where it is given none. One
+    that the API made is given one dataset, now this and then that: its id is the sink's own.
+    """
 
     key: str
     sink: str
     data_set: str | None
-
-    @property
-    def id(self) -> int:
-        return surrogate_id("sink", self.key)
+    id: int
 
 
 def set_id(key: str) -> int:
@@ -93,10 +101,25 @@ class Estate:
         found: list[Destination] = []
         for sink in self.project.model.sinks:
             given = [name for name, one in self.project.datasets.items() if sink in one.model.sinks]
-            found += [Destination(f"{sink}/{name}", sink, f"datasets/{name}") for name in given]
+            of_api = self.project.in_overlay("sinks", sink)
+            for name in given:
+                key = f"{sink}/{name}"
+                number = surrogate_id("sink", sink if of_api else key)
+                found.append(Destination(key, sink, f"datasets/{name}", number))
             if not given:
-                found.append(Destination(sink, sink, None))
+                found.append(Destination(sink, sink, None, surrogate_id("sink", sink)))
         return {one.id: one for one in found}
+
+    def things(self, kind: str) -> Mapping[int, Any]:
+        """What there is of one of KINDS, by id: names, data sets or destinations."""
+        of: dict[str, Mapping[int, Any]] = {
+            SOURCES: self.sources,
+            SETS: self.sets,
+            SINKS: self.sinks,
+            CREDENTIALS: self.credentials,
+            TRANSFORMS: self.transforms,
+        }
+        return of[kind]
 
     @cached_property
     def set_by_key(self) -> dict[str, DataSet]:

@@ -83,8 +83,8 @@ def known_kind(kind: str) -> str:
 def flow_run(here: Desk, connection: str, number: int) -> FlowRun:
     """A flow's part of a run. Raises ApiProblem 404 where there is none."""
     try:
-        runs = here.runs.of_run(str(number))
-        found = [one for one in runs if one.flow == connection and one.run_number == number]
+        run = here.runs.run(str(number))
+        found = [one for one in here.runs.of_run(run) if one.flow == connection and run.number == number]
     except RunError:
         found = []
     if not found:

@@ -7,62 +7,16 @@ from starlette.responses import Response
 
 from pipelines.server.nexla.answering import Here, answer, flag, paged
 from pipelines.server.nexla.desk import RUNS_SHOWN, known
+from pipelines.server.nexla.estate import CREDENTIALS, KINDS
+from pipelines.server.problems import ApiProblem
 
 router = APIRouter()
 
 
-@router.get("/data_sources")
-def sources(request: Request, here: Here) -> Response:
-    shapes = here.shapes()
-    return paged(request, [shapes.source(name) for name in here.estate.sources.values()])
-
-
-@router.get("/data_sources/{number:int}")
-def source(request: Request, here: Here, number: int) -> Response:
-    name = known(here.estate.sources, number, "source")
-    return answer(here.shapes(RUNS_SHOWN).source(name, expand=flag(request, "expand")))
-
-
-@router.get("/data_sets")
-def data_sets(request: Request, here: Here) -> Response:
-    shapes = here.shapes()
-    return paged(request, [shapes.data_set(one) for one in here.estate.sets.values()])
-
-
-@router.get("/data_sets/{number:int}")
-def data_set(request: Request, here: Here, number: int) -> Response:
-    one = known(here.estate.sets, number, "data set")
-    return answer(here.shapes().data_set(one, expand=flag(request, "expand")))
-
-
-@router.get("/data_sinks")
-def sinks(request: Request, here: Here) -> Response:
-    shapes = here.shapes()
-    return paged(request, [shapes.sink(one) for one in here.estate.sinks.values()])
-
-
-@router.get("/data_sinks/{number:int}")
-def sink(request: Request, here: Here, number: int) -> Response:
-    one = known(here.estate.sinks, number, "destination")
-    return answer(here.shapes().sink(one, expand=flag(request, "expand")))
-
-
-@router.get("/data_credentials")
-def credentials(request: Request, here: Here) -> Response:
-    shapes, wanted = here.shapes(), request.query_params.get("credentials_type")
-    shown = [shapes.credential(name) for name in here.estate.credentials.values()]
-    return paged(request, [one for one in shown if wanted in (None, one["credentials_type"])])
-
-
-@router.get("/data_credentials/{number:int}")
-def credential(here: Here, number: int) -> Response:
-    return answer(here.shapes().credential(known(here.estate.credentials, number, "credential")))
-
-
-@router.get("/transforms")
-def transforms(request: Request, here: Here) -> Response:
-    shapes = here.shapes()
-    return paged(request, [shapes.transform(name) for name in here.estate.transforms.values()])
+@router.get("/limits")
+def limits() -> Response:
+    """Requests are not limited."""
+    return answer({"rate_limit": {"limit": None, "remaining": None}})
 
 
 @router.get("/transforms/public")
@@ -76,12 +30,26 @@ def none_of_these(request: Request) -> Response:
     return paged(request, [])
 
 
-@router.get("/transforms/{number:int}")
-def transform(here: Here, number: int) -> Response:
-    return answer(here.shapes().transform(known(here.estate.transforms, number, "transform")))
+@router.get("/{kind}")
+def listed(request: Request, here: Here, kind: str) -> Response:
+    """All of a kind; credentials also those of a type only."""
+    _refuse_unknown(kind)
+    shapes = here.shapes()
+    shown = [shapes.of(kind, one) for one in here.estate.things(kind).values()]
+    wanted = request.query_params.get("credentials_type")
+    if kind == CREDENTIALS and wanted:
+        shown = [one for one in shown if one["credentials_type"] == wanted]
+    return paged(request, shown)
 
 
-@router.get("/limits")
-def limits() -> Response:
-    """Requests are not limited."""
-    return answer({"rate_limit": {"limit": None, "remaining": None}})
+@router.get("/{kind}/{number:int}")
+def one_of(request: Request, here: Here, kind: str, number: int) -> Response:
+    """One of a kind; with `expand` what it refers to, too."""
+    _refuse_unknown(kind)
+    one = known(here.estate.things(kind), number, KINDS[kind])
+    return answer(here.shapes(RUNS_SHOWN).of(kind, one, expand=flag(request, "expand")))
+
+
+def _refuse_unknown(kind: str) -> None:
+    if kind not in KINDS:
+        raise ApiProblem(404, f"there are no {kind}")

@@ -7,11 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from connectors.config.secrets import may_be_secret
 from lineage.store import Store, dataset_scope
-from pipelines.dataset_metadata import MASKED
-from pipelines.datasets.stored import engine_over
-from pipelines.datasets.work import shown_rows
+from pipelines.masking import hiding, masked
 from pipelines.server.nexla.answering import Here, answer, flag, whole
 from pipelines.server.nexla.desk import known
 from pipelines.server.nexla.estate import DataSet, Estate
@@ -46,6 +43,10 @@ def samples(request: Request, here: Here, number: int) -> Response:
 
 def first_records(store: Store, estate: Estate, one: DataSet, count: int) -> list[dict[str, Any]]:
     """At most so many of the records that are stored of a data set, masked."""
+    # Records are read when they are asked for: not by every server that starts.
+    from pipelines.datasets.stored import engine_over
+    from pipelines.datasets.work import shown_rows
+
     connection, _, table = one.key.partition("/")
     header = store.snapshots.newest(connection if one.connection else dataset_scope(table))
     stored = store.snapshots.datasets(header).get(table) if header else None
@@ -56,11 +57,8 @@ def first_records(store: Store, estate: Estate, one: DataSet, count: int) -> lis
         for batch in engine.sql(f"FROM records LIMIT {count}").to_arrow_reader(count):
             rows += shown_rows(batch)
     readers = [d for d in estate.project.datasets.values() if one.key in [ref.id for ref in d.reads]]
-    hidden = {name for d in (*readers, *([one.derived] if one.derived else [])) for name in d.model.personal}
-    return [
-        {
-            name: MASKED if value is not None and (name in hidden or may_be_secret(name)) else value
-            for name, value in row.items()
-        }
-        for row in rows
-    ]
+    personal = {
+        name for d in (*readers, *([one.derived] if one.derived else [])) for name in d.model.personal
+    }
+    is_hidden = hiding(personal)
+    return [masked(row, is_hidden) for row in rows]

@@ -17,7 +17,16 @@ from connectors.registry import is_path
 from connectors.sinks import load_sink
 from pipelines.project import usable_class
 from pipelines.project.derived import DerivedDataset
-from pipelines.server.nexla.estate import CREDENTIALS, SETS, SINKS, SOURCES, DataSet, Destination, Estate
+from pipelines.server.nexla.estate import (
+    CREDENTIALS,
+    SETS,
+    SINKS,
+    SOURCES,
+    TRANSFORMS,
+    DataSet,
+    Destination,
+    Estate,
+)
 from pipelines.surrogates import surrogate_id
 
 ORG_ID = OWNER_ID = 1  # of the project, which is the organisation; who owns what is not known
@@ -36,6 +45,15 @@ class Shapes:
     is_active: Callable[[str], bool]
     runs: Callable[[str], Sequence[Json]]
     verified: Callable[[str], bool | None]
+
+    def of(self, kind: str, one: Any, *, expand: bool = False) -> Json:
+        """One of the things that `Estate.things` gives of a kind; `expand` adds what it refers to."""
+        if kind == CREDENTIALS:
+            return self.credential(one)
+        if kind == TRANSFORMS:
+            return self.transform(one)
+        of: dict[str, Callable[..., Json]] = {SOURCES: self.source, SETS: self.data_set, SINKS: self.sink}
+        return of[kind](one, expand=expand)
 
     # -- sources
 
@@ -199,11 +217,9 @@ class Shapes:
 
     def all(self) -> Json:
         """Every object, by kind, as a flow's answer carries them."""
+        kinds = (SOURCES, SETS, SINKS, CREDENTIALS)
         return {
-            SOURCES: [self.source(name) for name in self.estate.sources.values()],
-            SETS: [self.data_set(one) for one in self.estate.sets.values()],
-            SINKS: [self.sink(one) for one in self.estate.sinks.values()],
-            CREDENTIALS: [self.credential(name) for name in self.estate.credentials.values()],
+            **{kind: [self.of(kind, one) for one in self.estate.things(kind).values()] for kind in kinds},
             "code_containers": [],
             "shared_data_sets": [],
             "orgs": [{"id": ORG_ID, "name": self.estate.project.name}],

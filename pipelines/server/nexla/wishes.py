@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.project import Project
+from pipelines.project.filling import Filling
+from pipelines.project.overlay import FILLED
 from pipelines.server.nexla.estate import Estate
 from pipelines.server.problems import ApiProblem
 
@@ -13,12 +15,28 @@ Json = dict[str, Any]
 CRON = "start.cron"
 # What a source's configuration may say of the connection itself, and not of what its connector reads.
 _OF_CONNECTION = ("records", "instance", "defaults", "allow_late", "on_error", "remove_missing", "store_sql")
-_KEPT = ("description", "tags")
+_LONGEST = 10_000  # of a description
+_MOST_TAGS = 100
 
 
 def kept(body: Mapping[str, Any]) -> Json:
-    """What is kept of an object as it was given."""
-    return {name: body[name] for name in _KEPT if body.get(name)}
+    """What is kept of an object as it was given. Raises ApiProblem 400 for what no client could read again."""
+    description, tags = body.get("description"), body.get("tags")
+    if description is not None and not (isinstance(description, str) and len(description) <= _LONGEST):
+        raise ApiProblem(400, f"description has to be a text of at most {_LONGEST:,} characters")
+    if tags is not None and not (
+        isinstance(tags, list)
+        and len(tags) <= _MOST_TAGS
+        and all(isinstance(one, str) and len(one) <= _LONGEST for one in tags)
+    ):
+        raise ApiProblem(400, f"tags have to be a list of at most {_MOST_TAGS} texts")
+    return {name: body[name] for name in ("description", "tags") if body.get(name) is not None}
+
+
+def unchanged(body: Mapping[str, Any], name: str, before: Any) -> None:
+    """Raises ApiProblem 400 where a body asks for another value of what an object has for good."""
+    if body.get(name) not in (None, before):
+        raise ApiProblem(400, f"{name} cannot be changed: create another")
 
 
 def text(body: Mapping[str, Any], name: str) -> str:
@@ -54,6 +72,7 @@ def credential_of(estate: Estate, body: Mapping[str, Any], before: str | None = 
 def source(estate: Estate, body: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> Json:
     """A connection; what the body leaves out is as before."""
     settings = dict(before or {"connector": text(body, "source_type")})
+    unchanged(body, "source_type", settings["connector"])
     if (credential := credential_of(estate, body, settings.get("credential"))) is not None:
         settings["credential"] = credential
     else:
@@ -78,6 +97,8 @@ def data_set(estate: Estate, body: Mapping[str, Any], before: Mapping[str, Any] 
     if before is None:
         parent = estate.sets[_named(body.get("parent_data_set_id"), estate.sets, "parent_data_set_id")]
         settings["from"] = parent.key
+    elif isinstance(settings["from"], str) and settings["from"] in estate.set_by_key:
+        unchanged(body, "parent_data_set_id", estate.set_by_key[settings["from"]].id)
     given = [name for name in ("transform", "transform_id") if body.get(name)]
     if len(given) > 1 or (before is None and not given):
         raise ApiProblem(400, "exactly one of transform and transform_id is required")
@@ -88,9 +109,12 @@ def data_set(estate: Estate, body: Mapping[str, Any], before: Mapping[str, Any] 
     elif given:
         listed = mapping(body, "transform").get("operations")
         settings["transform"] = transform(listed, "transform.operations")
-    if body.get("output_schema_validation_enabled") is False:
+    is_validated = body.get("output_schema_validation_enabled")
+    if not isinstance(is_validated, bool | None):
+        raise ApiProblem(400, "output_schema_validation_enabled is true or false")
+    if is_validated is False:
         settings.pop("validation", None)
-    elif body.get("output_schema_validation_enabled"):
+    elif is_validated:
         schema = mapping(body, "output_validation_schema")
         settings["validation"] = {"schema": schema, "on_invalid": "quarantine"}
     if body.get("description") is not None:
@@ -136,6 +160,7 @@ def _operation(kind: str, spec: Json) -> Json:
 def sink(estate: Estate, body: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> Json:
     """A sink of one dataset; what the body leaves out is as before."""
     settings = dict(before or {"connector": text(body, "sink_type")})
+    unchanged(body, "sink_type", settings["connector"])
     if before is None or "data_set_id" in body:
         one = estate.sets[_named(body.get("data_set_id"), estate.sets, "data_set_id")]
         if one.derived is None:
@@ -155,7 +180,10 @@ def sink(estate: Estate, body: Mapping[str, Any], before: Mapping[str, Any] | No
 
 
 def of_file(project: Project, kind: str, name: str) -> Json:
-    """The settings of an object that stands in the file. Raises ApiProblem 409 where they hold variables."""
+    """The settings of an object that stands in the file, as the API would be given them: a `$$` there is a dollar.
+
+    Raises ApiProblem 409 where they hold variables.
+    """
     sections: Mapping[str, Mapping[str, Any]] = {
         "connection": project.model.connections,
         "dataset": project.model.datasets,
@@ -164,9 +192,10 @@ def of_file(project: Project, kind: str, name: str) -> Json:
     if kind == "transform":
         return dict(project.model.transforms[name])
     settings: Json = sections[kind][name].model_dump(mode="json", by_alias=True, exclude_unset=True)
-    if "${" in str(settings):
+    filled = {part: value for part, value in settings.items() if part in FILLED}
+    if "${" in str(filled).replace("$$", ""):
         raise ApiProblem(409, f"{name} stands in headwater.yaml with variables: copy it there")
-    return settings
+    return {**settings, **Filling([])(filled)}
 
 
 def _named(number: Any, things: Mapping[int, Any], field: str) -> int:

@@ -16,20 +16,14 @@ from connectors.errors import ConfigError
 from pipelines.server.nexla import wishes
 from pipelines.server.nexla.answering import Here, answer
 from pipelines.server.nexla.desk import Desk, known, origin_of
-from pipelines.server.nexla.estate import CREDENTIALS, SETS, SINKS, SOURCES, TRANSFORMS
+from pipelines.server.nexla.estate import KINDS, SETS, SINKS, DataSet, Destination
 from pipelines.server.nexla.flow_trees import flow_id
 from pipelines.server.nexla.flows import answer_flows, known_kind
 from pipelines.server.problems import ApiProblem
 
 Json = dict[str, Any]
-_KINDS = {
-    SOURCES: "connection",
-    SETS: "dataset",
-    SINKS: "sink",
-    CREDENTIALS: "credential",
-    TRANSFORMS: "transform",
-}
 _STATUS = {"unknown": 404, "read_only": 409, "in_use": 409, "invalid": 400, "no_key": 409}
+_DEEPEST = 50
 router = APIRouter()
 
 
@@ -41,7 +35,14 @@ async def body_of(request: Request) -> Json:
         raise ApiProblem(400, "the body is not JSON") from None
     if not isinstance(given, dict):
         raise ApiProblem(400, "the body has to be a JSON object")
+    if _is_deeper(given, _DEEPEST):
+        raise ApiProblem(400, f"the body is nested deeper than {_DEEPEST} levels")
     return given
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels < 0 or any(_is_deeper(one, levels - 1) for one in inside)
 
 
 Body = Annotated[Json, Depends(body_of)]
@@ -64,13 +65,20 @@ def update(here: Here, kind: str, number: int, body: Body) -> Response:
     stored = _stored(here, of, key)
     settings, more, secret = _wished(here, of, body, stored)
     name = wishes.text(body, "name") if body.get("name") is not None else None
+    had, has = (one.get("schedule") for one in (stored["settings"], settings))
+    if had and not has:
+        here.unschedule(key)
     _edited(here, lambda: here.editor.update(of, key, name=name, settings=settings, more=more, secret=secret))
+    if has and not had and stored["active"]:
+        here.switch(key, True)  # as it was told while it had none
     return _shown(here, kind, key)
 
 
 @router.delete("/{kind}/{number:int}")
 def delete(here: Here, kind: str, number: int) -> Response:
     of, key = _kind(kind), _key(here, kind, number)
+    if of == "connection" and here.served.project.in_overlay("connections", key):
+        here.unschedule(key)
     _edited(here, lambda: here.editor.delete(of, key))
     return answer({"code": "200", "message": "Ok"})
 
@@ -111,9 +119,7 @@ def _switched(request: Request, here: Desk, kind: str, number: int, *, on: bool)
         here.switch(connection, on)
         return answer_flows(request, here, [connection])
     here.switch(origin_of(here.estate, known_kind(kind), number), on)
-    if kind == SETS:  # one that a source gave can be switched, and nothing else of it changed
-        return answer(here.shapes().data_set(here.estate.sets[number]))
-    return _shown(here, kind, _key(here, kind, number))
+    return answer(here.shapes().of(kind, known(here.estate.things(kind), number, KINDS[kind])))
 
 
 def _wished(
@@ -125,6 +131,7 @@ def _wished(
     if of == "credential":
         if stored is None:
             more["type"] = wishes.text(body, "credentials_type")
+        wishes.unchanged(body, "credentials_type", more.get("type"))
         given = wishes.mapping(body, "credentials") if body.get("credentials") or stored is None else None
         return {}, more, given
     if of == "transform":
@@ -139,38 +146,29 @@ def _edited(here: Desk, edit: Callable[[], Any]) -> Any:
     try:
         done = edit()
     except ConfigError as error:
-        refused = str(error.context.get("refused", "invalid"))
-        raise ApiProblem(_STATUS.get(refused, 400), error.message, hint=error.hint) from None
+        # What is not refused for the object's sake is wrong with the project.
+        status = _STATUS.get(str(error.context.get("refused")), 409)
+        raise ApiProblem(status, error.message, hint=error.hint) from None
     here.changed()
     return done
 
 
 def _kind(kind: str) -> str:
-    if kind not in _KINDS:
+    if kind not in KINDS:
         raise ApiProblem(404, f"{kind} cannot be created here")
-    return _KINDS[kind]
+    return KINDS[kind]
 
 
 def _key(here: Desk, kind: str, number: int) -> str:
-    estate = here.estate
-    if kind == SINKS:
-        return known(estate.sinks, number, "destination").sink
-    if kind == SETS:
-        one = known(estate.sets, number, "data set")
+    """What an object is called in headwater.yaml."""
+    one = known(here.estate.things(kind), number, KINDS[kind])
+    if isinstance(one, Destination):
+        return one.sink
+    if isinstance(one, DataSet):
         if one.derived is None:
             raise ApiProblem(409, f"data set {number} is what {one.connection} gives: it is changed there")
         return one.derived.name
-    things: Mapping[str, Mapping[int, str]] = {
-        SOURCES: estate.sources,
-        CREDENTIALS: estate.credentials,
-        TRANSFORMS: estate.transforms,
-    }
-    return known(things[_named(kind)], number, _KINDS[kind])
-
-
-def _named(kind: str) -> str:
-    _kind(kind)
-    return kind
+    return str(one)
 
 
 def _stored(here: Desk, of: str, key: str) -> Mapping[str, Any]:
@@ -181,11 +179,10 @@ def _stored(here: Desk, of: str, key: str) -> Mapping[str, Any]:
 
 
 def _shown(here: Desk, kind: str, key: str) -> Response:
-    shapes, estate = here.shapes(), here.estate
-    if kind == SOURCES:
-        return answer(shapes.source(key))
+    estate = here.estate
+    one: Any = key
     if kind == SETS:
-        return answer(shapes.data_set(estate.set_by_key[f"datasets/{key}"]))
-    if kind == SINKS:
-        return answer(shapes.sink(next(one for one in estate.sinks.values() if one.sink == key)))
-    return answer(shapes.credential(key) if kind == CREDENTIALS else shapes.transform(key))
+        one = estate.set_by_key[f"datasets/{key}"]
+    elif kind == SINKS:
+        one = next(one for one in estate.sinks.values() if one.sink == key)
+    return answer(here.shapes().of(kind, one))

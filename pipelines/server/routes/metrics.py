@@ -11,12 +11,12 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from pipelines.flow_runs import Metric
-from pipelines.server.answers import MetricPage
 from pipelines.server.moments import Moment, moment_of
 from pipelines.server.operations import USUAL_LIMIT, Cursor, Limit, answers, json_answer, known_parameters
 from pipelines.server.paging import page_dict, read_cursor, write_cursor
 from pipelines.server.problems import ApiProblem
 from pipelines.server.routes.runs import LARGEST, Flow, known_connection
+from pipelines.server.run_answers import MetricPage
 from pipelines.server.served import Here
 
 router = APIRouter(prefix="/api/v1/metrics", tags=["runs"], dependencies=[Depends(known_parameters)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response
 
 from connectors.errors import LineageError
-from lineage.graph.search import Term, parse_words, search
+from lineage.graph.search import Term, parse_words, place_among, search
 from pipelines.server.answers import Resource, ResourcePage
 from pipelines.server.operations import (
     USUAL_LIMIT,
@@ -88,14 +87,4 @@ def _by_id(reading: Reading, after: tuple[Any, ...] | None, limit: int) -> dict[
 
 def _found(reading: Reading, terms: list[Term], after: tuple[Any, ...] | None, limit: int) -> dict[str, Any]:
     found = search(reading.graph.nodes, terms)
-    return page_dict(*page(found, _place_among(terms), after, limit))
-
-
-def _place_among(terms: list[Term]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
-    """Where a resource stands among those found: as `lineage.graph.search` puts them in order."""
-    titles = {term.value.lower() for term in terms if term.field in ("text", "title")}
-    return lambda one: (
-        (one["title"] or "").lower() not in titles,
-        one["entity_type"] == "column",
-        one["id"],
-    )
+    return page_dict(*page(found, place_among(terms), after, limit))

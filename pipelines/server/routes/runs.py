@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Annotated, Any, Literal
 
@@ -12,19 +12,21 @@ from starlette.responses import Response
 
 from connectors.model.external_run import RunStatus
 from pipelines.external_runs import read_external_runs
+from pipelines.flow_runs import FlowRun
+from pipelines.flow_runs.ledger import RunRow
 from pipelines.flow_runs.logs import run_log
+from pipelines.flow_runs.model import LOST
 from pipelines.project import Project
-from pipelines.server.answers import ExternalRuns, FlowRunPage, LogPage, Run, UnderWay, WorkResult
 from pipelines.server.moments import Moment, moment_of
 from pipelines.server.operations import USUAL_LIMIT, Cursor, Limit, answers, json_answer, known_parameters
 from pipelines.server.paging import page_dict, read_cursor, write_cursor
 from pipelines.server.problems import ApiProblem
+from pipelines.server.run_answers import ExternalRuns, FlowRunPage, LogPage, Run, UnderWay, WorkResult
 from pipelines.server.served import Here
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], dependencies=[Depends(known_parameters)])
 
 LARGEST = 2**53  # of a number in a cursor
-_LOOKED_THROUGH = 10_000  # external runs, where only those of a status are wanted
 Status = Literal["QUEUED", "RUNNING", "SUCCESS", "WARNING", "FAILED", "CANCELED"]
 Flow = Annotated[
     str | None, Query(max_length=200, description="Of this connection and all that hangs from it.")
@@ -76,14 +78,15 @@ async def run(here: Here, text: RunText) -> Response:
     def work() -> dict[str, Any]:
         run_id = here.projected.id_of(text)
         row = here.projected.row_of(run_id)
+        flows = here.runs.of_run(row) if row else []
         return {
             "id": run_id,
             "run_number": row.number if row else None,
             "status": row.status if row else None,
             "trigger": row.trigger if row else None,
-            "error": row.error if row else None,
+            "error": _why(row, flows) if row else None,
             "link": f"/runs/{run_id}",
-            "flows": [one.to_dict() for one in here.runs.of_run(run_id)] if row else [],
+            "flows": [one.to_dict() for one in flows],
         }
 
     return json_answer(await to_thread.run_sync(work))
@@ -139,7 +142,10 @@ async def result(here: Here, text: RunText) -> Response:
 async def external_runs(
     here: Here,
     connection: Annotated[str | None, Query(max_length=200, description="That this one told of.")] = None,
-    status: Annotated[RunStatus | None, Query(description="That ended, or stand, so.")] = None,
+    status: Annotated[
+        RunStatus | None,
+        Query(description="That ended, or stand, so; of the newest 10,000 of each connection."),
+    ] = None,
     since: Annotated[Moment, Query(description="That were not started before then.")] = None,
     limit: Limit = USUAL_LIMIT,
 ) -> Response:
@@ -149,11 +155,17 @@ async def external_runs(
     names = [connection] if connection else list(here.project.connections)
 
     def work() -> dict[str, Any]:
-        most = limit if status is None else _LOOKED_THROUGH
-        found = read_external_runs(here.store, names, since=began, limit=most)
-        return {"items": [one for one in found if status in (None, one["status"])][:limit]}
+        found = read_external_runs(here.store, names, status=status, since=began, limit=limit)
+        return {"items": found}
 
     return json_answer(await to_thread.run_sync(work))
+
+
+def _why(row: RunRow, flows: Sequence[FlowRun]) -> str | None:
+    """Why a run failed, None of one that did not: in the words of what failed in it, where that was recorded."""
+    if row.error in (None, LOST):
+        return row.error
+    return next((one.error for one in flows if one.error), "its log says why")
 
 
 def known_connection(project: Project, name: str | None) -> None:

@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from connectors.errors import ConfigError, RunError
-from pipelines.server.answers import Launched, ScheduleState
 from pipelines.server.operations import KEY, answers, json_answer, known_parameters
 from pipelines.server.problems import ApiProblem
 from pipelines.server.routes.runs import RunText, known_connection
+from pipelines.server.run_answers import Launched, ScheduleState
 from pipelines.server.served import Here, Served, requires
 
 T = TypeVar("T")
@@ -191,7 +191,7 @@ async def _asked(work: Callable[[], T]) -> T:
             raise ApiProblem(503, error.message, hint=error.hint) from None
         raise
     except ConfigError as error:
-        if not error.message.startswith("no connection is named"):
+        if "unknown" not in error.context:
             raise
         # The project's file as it is now has it: Dagster's definitions are older.
         raise ApiProblem(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -65,10 +67,29 @@ def project(tmp_path_factory: pytest.TempPathFactory):
     return read_project(folder)
 
 
+@pytest.fixture
+def started() -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Processes that end with the test, whatever becomes of an example."""
+    found: list[subprocess.Popen[bytes]] = []
+    yield found
+    for process in found:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory, where there is such a place: hundreds of commits wait for a slow disk for minutes."""
+    with tempfile.TemporaryDirectory(
+        dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else tmp_path
+    ) as folder:
+        yield Path(folder)
+
+
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps, looks=st.randoms(use_true_random=False), ago_s=st.sampled_from([0.0, 2 * OVERLAP_S]))
-def test_whatever_happened_days_sum_to_runs(project, tmp_path_factory, steps, looks, ago_s):
-    folder = tmp_path_factory.mktemp("ledger")
+def test_whatever_happened_days_sum_to_runs(project, memory, started, steps, looks, ago_s):
+    folder = Path(tempfile.mkdtemp(dir=memory))
     history = History(ago_s)
     told: dict[str, dict[str, Counter[str]]] = {}  # by run and name: what was recorded of it, the last time
     planned: dict[str, list[str]] = {}
@@ -81,6 +102,7 @@ def test_whatever_happened_days_sum_to_runs(project, tmp_path_factory, steps, lo
 
     def begin(some: list[str], keys: list[str], **kw) -> str:
         process = subprocess.Popen(["sleep", "600"])
+        started.append(process)
         run = history.begin(some, keys, process=process_mark(process.pid), **kw)
         runs.append(run)
         processes[run] = process

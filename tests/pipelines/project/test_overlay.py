@@ -24,6 +24,9 @@ from pipelines.project import connection_specs, read_project, resolve_connection
 from pipelines.project.loader import OBJECTS, read_file
 from pipelines.project.overlay import lay_under, objects_of
 from pipelines.project.sealing import KEY
+from pipelines.project.sink import resolve_sink
+from pipelines.server.nexla.wishes import of_file
+from pipelines.server.problems import ApiProblem
 from pipelines.surrogates import surrogate_id
 from tests.pipelines.conftest import FILE
 
@@ -299,6 +302,41 @@ def test_what_is_exported_and_written_into_the_file_is_what_was_laid_under_it(
         data["datasets"][dataset]["sinks"] = sinks
     (folder / "headwater.yaml").write_text(yaml.safe_dump(data))
     assert read_project(folder).model == laid.model
+
+
+def test_a_copy_of_what_stands_in_the_file_means_the_same(folder):
+    added = """\
+  odd:
+    connector: sqlite
+    config: {path: "a$$b $$$$ $${HOME}.db"}
+    instance: i$$j
+    defaults: {schema: s$$t}
+    records: ["a$$b"]
+sinks:
+  ex: {connector: files, config: {path: data/ex$$ports}}
+datasets:
+  orders: {from: app/app.main.orders, description: "$$ ${HOME}"}
+"""
+    (folder / "headwater.yaml").write_text(FILE + added)
+    editor = OverlayEditor(folder)
+    project = read_project(folder)
+    for kind, name in (("connection", "odd"), ("sink", "ex"), ("dataset", "orders")):
+        editor.create(kind, f"{name} copy", of_file(project, kind, name))
+    project = read_project(folder)
+    assert project.overlay["sink", "ex_copy"]["settings"]["config"] == {"path": "data/ex$ports"}
+    assert resolve_sink(project, "ex_copy").sink.config == resolve_sink(project, "ex").sink.config
+    assert resolve_connection(project, "odd_copy").config == resolve_connection(project, "odd").config
+    assert project.connection("odd_copy") == project.connection("odd")
+    assert project.model.datasets["orders_copy"] == project.model.datasets["orders"]
+
+
+@pytest.mark.parametrize("path", ["${X}", "a$$${X}", "${X:-d}"])
+def test_what_holds_variables_is_not_copied(folder, path):
+    (folder / "headwater.yaml").write_text(
+        FILE + f"sinks: {{ex: {{connector: files, config: {{path: '{path}'}}}}}}\n"
+    )
+    with pytest.raises(ApiProblem, match="variables"):
+        of_file(read_project(folder), "sink", "ex")
 
 
 def test_the_commands_list_export_and_delete(editor, folder, capfd, monkeypatch):

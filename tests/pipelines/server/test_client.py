@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import socket
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -95,7 +97,7 @@ def test_an_error_carries_status_and_hint(client):
     assert raised.value.hint == "give more of the id"
 
 
-def test_a_server_that_is_not_there_and_an_address_that_is_none(monkeypatch):
+def test_a_server_that_is_not_there_is_told():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     client = HeadwaterClient(f"http://127.0.0.1:{port}", "hw_not-to-be-shown", timeout=1)
@@ -103,8 +105,20 @@ def test_a_server_that_is_not_there_and_an_address_that_is_none(monkeypatch):
         client.edges.add("a", "b")
     assert raised.value.status is None
     assert "hw_not-to-be-shown" not in repr(raised.value) + str(raised.value)
-    with pytest.raises(ConfigError):
-        HeadwaterClient("127.0.0.1:8090")
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [
+        *(("127.0.0.1:8090", None), ("ftp://127.0.0.1", None), ("http://", None), ("http://[::1", None)),
+        *(("http://127.0.0.1:99999", None), ("http://me:hidden@127.0.0.1:abc", None)),
+        *(("http://127.0.0.1:8090", "hidden-ü"), ("http://127.0.0.1:8090", "hidden\n")),
+    ],
+)
+def test_an_address_or_a_token_that_is_none_is_told_before_anything_is_asked(address, key):
+    with pytest.raises(ConfigError) as raised:
+        HeadwaterClient(address, key)
+    assert "hidden" not in str(raised.value)
 
 
 ANSWERS = {
@@ -114,27 +128,60 @@ ANSWERS = {
 GOOD = b'HTTP/1.1 200 OK\r\nContent-Length: 34\r\nConnection: close\r\n\r\n{"items": [], "next_cursor": null}'
 
 
-@pytest.mark.parametrize("fault", ANSWERS)
-def test_a_read_is_tried_again_and_a_write_is_not(fault):
-    asked: list[bytes] = []
+@contextmanager
+def answering(answer: Callable[[bytes], bytes]) -> Iterator[str]:
+    """A server that gives raw bytes for what it is sent, and then closes the connection."""
 
-    def answer(server: socket.socket) -> None:
+    def serve() -> None:
         while True:
             try:
                 connection, _ = server.accept()
             except OSError:
                 return
             with connection:
-                asked.append(connection.recv(65536).partition(b" ")[0])
-                connection.sendall(GOOD if asked.count(b"GET") > 2 else ANSWERS[fault])
+                connection.sendall(answer(connection.recv(65536)))
 
     with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=answer, args=(server,), daemon=True).start()
-        with HeadwaterClient(f"http://127.0.0.1:{server.getsockname()[1]}", timeout=5) as client:
-            with pytest.raises(ApiError) as raised:
-                client.edges.add("a", "b")
-            assert raised.value.status == (503 if fault == "503" else None)
-            assert asked == [b"POST"]
-            assert client.unresolved.list() == []
-            assert asked == [b"POST", b"GET", b"GET", b"GET"]
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
         server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+@pytest.mark.parametrize("fault", ANSWERS)
+def test_a_read_is_tried_again_and_a_write_is_not(fault):
+    asked: list[bytes] = []
+
+    def answer(request: bytes) -> bytes:
+        asked.append(request.partition(b" ")[0])
+        return GOOD if asked.count(b"GET") > 2 else ANSWERS[fault]
+
+    with answering(answer) as url, HeadwaterClient(url, timeout=5) as client:
+        with pytest.raises(ApiError) as raised:
+            client.edges.add("a", "b")
+        assert raised.value.status == (503 if fault == "503" else None)
+        assert asked == [b"POST"]
+        assert client.unresolved.list() == []
+        assert asked == [b"POST", b"GET", b"GET", b"GET"]
+
+
+@pytest.mark.parametrize(
+    "body", ["{}", "[1]", "3", '{"items": null}', '{"items": [], "next_cursor": 1}', "<p>", ""]
+)
+def test_an_answer_of_another_shape_is_an_api_error(body):
+    """Of a server that is not headwater's, or of another version."""
+    whole = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}"
+    with answering(lambda _: whole.encode()) as url, HeadwaterClient(url, "hw_x", timeout=5) as client:
+        for ask in (
+            client.runs.list,
+            lambda: list(client.runs.iterate()),
+            client.sources.list,
+            lambda: client.nexsets.get(1),
+            lambda: client.flows.get(1),
+            lambda: client.metrics.get_resource_metrics_by_run("data_sets", 1),
+            lambda: client.metrics.get_flow_logs("data_sets", 1, 1, 1),
+            lambda: client.nexsets.get_samples(1, include_metadata=True),
+        ):
+            with pytest.raises(ApiError, match="not as headwater does"):
+                ask()

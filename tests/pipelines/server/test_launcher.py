@@ -21,6 +21,7 @@ from dagster._daemon.types import DaemonHeartbeat
 from connectors.errors import ConfigError, RunError
 from lineage import open_store
 from pipelines.home import dagster_home
+from pipelines.jobs import PROJECT_TAG
 from pipelines.project import read_project
 from pipelines.server.dagster_workspace import HEARTBEAT_S
 from pipelines.server.launcher import DagsterLauncher
@@ -345,6 +346,28 @@ def test_a_daemon_that_is_alive_is_left_what_is_in_its_queue(started):
         assert started.launcher.result(run_id) is None
         started.launcher.cancel(run_id)
         assert instance.get_run_by_id(run_id).status == dg.DagsterRunStatus.CANCELED
+
+
+def test_what_waits_for_a_daemon_that_has_ended_is_started_once(started):
+    with dg.DagsterInstance.get() as instance:
+        instance.add_daemon_heartbeat(DaemonHeartbeat(time.time(), "QUEUED_RUN_COORDINATOR", "this", []))
+        try:
+            waiting = [started.launcher.check("hand"), started.launcher.check("app")]
+            # Of another project of this home.
+            other = started.launcher.check("hand")
+            instance.add_run_tags(other, {PROJECT_TAG: "another"})
+            started.launcher.take_up_waiting()
+            assert {instance.get_run_by_id(one).status for one in waiting} == {dg.DagsterRunStatus.QUEUED}
+        finally:
+            instance.wipe_daemon_heartbeats()
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda _: started.launcher.take_up_waiting(), range(2)))
+        for one in waiting:
+            assert started.end(one).status == dg.DagsterRunStatus.SUCCESS
+            begun = instance.get_records_for_run(one, of_type=dg.DagsterEventType.RUN_START).records
+            assert len(begun) == 1
+        assert instance.get_run_by_id(other).status == dg.DagsterRunStatus.QUEUED
+        started.launcher.cancel(other)
 
 
 def test_a_schedule_that_is_switched_is_seen_in_dagsters_storage(started):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
 import pytest
 from nexla_sdk.exceptions import NotFoundError, ResourceConflictError, ValidationError
@@ -177,7 +179,7 @@ def test_sources_that_would_run_code_or_leave_the_project_are_refused(own_shop, 
     assert SECRET not in repr(resolved)
 
 
-def test_secrets_are_given_and_never_shown(own_shop, client, monkeypatch):
+def test_secrets_are_given_and_never_shown(own_shop, client, monkeypatch, capfd, caplog):
     made = client.credentials.create(
         CredentialCreate(
             name="login", credentials_type="postgres", credentials={"host": "db.example", "password": SECRET}
@@ -196,6 +198,10 @@ def test_secrets_are_given_and_never_shown(own_shop, client, monkeypatch):
         assert SECRET not in httpx.get(f"{own_shop.url}/{path}", headers=bearer).text
     assert client.credentials.get(made.id).credentials_type == "postgres"
     assert [one.id for one in client.credentials.list(credentials_type="postgres")] == [made.id]
+    # Nor when a run uses it: in its log, in Dagster's records, in what it says.
+    assert run(["--project", str(own_shop.folder), "sync", "pg"]) == 1
+    assert SECRET not in "".join(capfd.readouterr()) + caplog.text
+    assert client.sources.get(source.id).run_ids
     for file in own_shop.folder.rglob("*"):
         assert not file.is_file() or SECRET.encode() not in file.read_bytes(), file
     with pytest.raises(ResourceConflictError, match="pg"):
@@ -218,7 +224,7 @@ def test_sources_are_paused_and_activated(own_shop, client):
     assert client.sources.activate(made.id).status == "ACTIVE"
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)  # Dagster reads the definitions anew a dozen times
 def test_schedules_are_turned_on_and_off_in_dagster(own_shop):
     ours = own_shop.ours()
     made = ours.sources.create(
@@ -238,6 +244,19 @@ def test_schedules_are_turned_on_and_off_in_dagster(own_shop):
     assert ours.flows.activate(flow.id).flows[0].status == "ACTIVE"
     with pytest.raises(ApiError, match="no schedule"):
         ours.sources.activate(named(ours.sources.list(), "wh").id)
+    # What Dagster remembers of a schedule that is gone turns no other one on.
+    config = {"resources": "r.jsonl", "start.cron": "0 2 * * *"}
+    ours.sources.delete(later.id)
+    later = ours.sources.create(name="later", source_type="jsonl", source_config=config)
+    assert later.status == "PAUSED"
+    ours.sources.activate(later.id)
+    ours.sources.update(later.id, source_config={"resources": "r.jsonl"})
+    assert ours.sources.pause(later.id).status == "PAUSED"
+    assert ours.sources.update(later.id, source_config=config).status == "PAUSED"
+    # One that was activated while it had no schedule has it on once it gets one.
+    ours.sources.update(later.id, source_config={"resources": "r.jsonl"})
+    assert ours.sources.activate(later.id).status == "ACTIVE"
+    assert ours.sources.update(later.id, source_config=config).status == "ACTIVE"
 
 
 def test_a_destination_wants_a_derived_data_set(own_shop, client):
@@ -251,3 +270,27 @@ def test_a_destination_wants_a_derived_data_set(own_shop, client):
                 name="x", sink_type="postgres", data_credentials_id=made.id, data_set_id=detected.id
             )
         )
+
+
+def test_a_destination_keeps_its_id_whatever_it_is_given(own_shop):
+    ours = own_shop.ours()
+    tidy, joined = (named(ours.nexsets.list(), name).id for name in ("tidy", "joined"))
+    config = {"path": "mine", "format": "csv"}
+    made = ours.destinations.create(name="mine", sink_type="files", data_set_id=tidy, sink_config=config)
+    moved = ours.destinations.update(made.id, data_set_id=joined)
+    assert (moved.id, moved.data_set_id) == (made.id, joined)
+    assert ours.destinations.get(made.id).data_set_id == joined
+
+
+def test_what_is_switched_is_answered(own_shop):
+    """A sink of the file that is given two datasets is two destinations."""
+    file = own_shop.folder / "headwater.yaml"
+    whole = json.loads(file.read_text())
+    whole["datasets"]["joined"]["sinks"] = ["lake"]
+    whole["connections"]["wh"]["schedule"] = "0 2 * * *"
+    file.write_text(json.dumps(whole))
+    ours = own_shop.ours()
+    until(lambda: len([one for one in ours.destinations.list() if one.name.startswith("lake/")]) == 2)
+    for one in ours.destinations.list():
+        if one.name.startswith("lake/"):
+            assert ours.destinations.activate(one.id).id == one.id

@@ -9,6 +9,7 @@ import threading
 from connectors.errors import HeadwaterError
 from pipelines.server.lazy_launcher import URL_VARIABLE, LazyLauncher
 
+LONGEST_WAIT_S = 30.0
 log = logging.getLogger("headwater.server")
 
 
@@ -33,11 +34,13 @@ class Reloader:
                 self._running = threading.Thread(target=self._run, name="reload", daemon=True)
                 self._running.start()
 
-    def wait(self) -> None:
-        """Waits until what was asked for is done."""
+    def wait(self, seconds: float = LONGEST_WAIT_S) -> bool:
+        """Waits until what was asked for is done, but no longer than so; whether it is."""
         running = self._running
-        if running is not None:
-            running.join()
+        if running is None:
+            return True
+        running.join(seconds)
+        return not running.is_alive()
 
     def _run(self) -> None:
         while True:
