@@ -13,9 +13,9 @@ import subprocess
 import time
 import warnings
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any
 
 import dagster as dg
@@ -73,10 +73,10 @@ class DagsterWorkspace:
                     source=None,
                     read_only=False,
                 )
+            stack.callback(self._leave_replaced)
             stack.enter_context(context)
             asked = self._schema.execute_async(query, context_value=context, variable_values=variables or {})
             result = asyncio.run(asked)
-        self._leave_replaced()
         if result.errors or result.data is None:
             said = result.errors[0].message if result.errors else "no data"
             raise RunError(f"Dagster cannot answer: {said}", retryable=True)
@@ -95,13 +95,11 @@ class DagsterWorkspace:
                     self._instance.launch_run(run.run_id, context)
 
     def close(self) -> None:
-        """Ends the code server; it waits for runs that it has under way."""
+        """Tells the code server to end; it does so after the runs that it has under way."""
         with self._lock:
             self._closed, self._workspace = True, None
             self._stack.close()
-            for server in self._registry._all_processes if self._registry else ():
-                with suppress(subprocess.TimeoutExpired):
-                    server.server_process.wait(_GRACE_S)
+            self._end_servers()
 
     def _opened(self) -> WorkspaceProcessContext:
         with self._lock:
@@ -117,12 +115,25 @@ class DagsterWorkspace:
     def _leave_replaced(self) -> None:
         """Lets the code server end from which definitions were read before they were read anew, after its runs."""
         with self._lock:
+            if self._closed:
+                # Definitions were read anew while this was closed: in a code server that nobody has told to end.
+                self._end_servers()
             if self._workspace is None:
                 return
             served = self._workspace.get_current_workspace().code_location_entries[MODULE].code_location
             before, self._served = self._served, served
             if before is not None and before is not served:
                 before.cleanup()
+
+    def _end_servers(self) -> None:
+        for server in self._registry._all_processes if self._registry else ():
+            server.shutdown_server()
+            process = server.server_process
+            try:
+                process.wait(_GRACE_S)
+            except subprocess.TimeoutExpired:
+                # It ends after its runs; somebody has to wait for it, or it stays as a zombie.
+                Thread(target=process.wait, daemon=True).start()
 
     def _is_serving(self, workspace: WorkspaceProcessContext) -> bool:
         """Whether the code server has not died: killed for its memory, say. That it does not load is no death."""

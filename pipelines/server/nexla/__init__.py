@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.routing import iter_route_contexts
 from starlette.responses import Response
 
 from pipelines.server.nexla import flows, measures, objects, probe, samples, writes
@@ -40,6 +41,10 @@ def make_nexla(desk: Desk) -> FastAPI:
     app.include_router(_session)
     for one in (samples, probe, flows, measures, writes, objects):
         app.include_router(one.router, dependencies=[Depends(client_of)])
+    # FastAPI would make the validators of these routes at their first request, under warning filters that are the
+    # whole process's: two threads that do so at once take each other's away.
+    for _ in iter_route_contexts(app.routes):
+        pass
     return app
 
 

@@ -7,9 +7,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -451,6 +453,24 @@ def test_the_code_server_does_not_outlive_a_process_that_is_killed(tmp_path):
         process.communicate()
     assert len(orphans) == 1
     waited(lambda: not any(map(is_there, orphans)), 2 * HEARTBEAT_S + 10)
+
+
+def test_definitions_that_are_being_read_anew_at_the_end_leave_no_code_server(started):
+    others = code_servers(os.getpid())
+    launcher = DagsterLauncher(read_project(started.folder))
+    assert launcher.schedule_is_on("app") is False
+    first = code_servers(os.getpid())
+
+    def reload() -> None:
+        with suppress(RunError):
+            launcher.reload()
+
+    reading = threading.Thread(target=reload)
+    reading.start()
+    waited(lambda: code_servers(os.getpid()) - first, 30)
+    launcher.close()
+    reading.join(60)
+    waited(lambda: code_servers(os.getpid()) <= others, 15)
 
 
 def test_the_code_servers_end_with_the_launcher(started):
