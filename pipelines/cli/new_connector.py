@@ -45,6 +45,7 @@ def command(name: str, folder: str) -> int:
     out(
         f"a connector is in {target}; next:\n\n"
         f"  cd {shlex.quote(str(target))}\n"
+        "  python -m pip install pytest  # once\n"
         "  python -m pytest\n"
         f"  headwater connectors ./{module}/connector.py\n\n"
         f"then change {module}/connector.py; README.md says how a project connects it"

@@ -126,7 +126,8 @@ class DagsterWorkspace:
                 before.cleanup()
 
     def _end_servers(self) -> None:
-        for server in self._registry._all_processes if self._registry else ():
+        started: list[Any] = self._registry._all_processes if self._registry else []
+        for server in started:
             server.shutdown_server()
             process = server.server_process
             try:

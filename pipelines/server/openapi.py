@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator
 from html import escape
 from typing import Any
@@ -73,7 +74,7 @@ def _page(told: dict[str, Any]) -> Iterator[str]:
     yield "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>headwater API</title>"
     yield "<meta name='viewport' content='width=device-width, initial-scale=1'>"
     yield f"<style>{_STYLE}</style></head><body><h1>headwater API</h1>"
-    yield f"<p>{escape(told['info']['description'])} <a href='{PATH}'>OpenAPI document</a></p>"
+    yield f"<p>{_prose(told['info']['description'])} <a href='{PATH}'>OpenAPI document</a></p>"
     by_tag: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
     for path, operations in told["paths"].items():
         for method, operation in operations.items():
@@ -87,15 +88,20 @@ def _page(told: dict[str, Any]) -> Iterator[str]:
 
 def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[str]:
     yield f"<details><summary><span class='method'>{method.upper()}</span><span class='path'>{escape(path)}</span>"
-    yield f" &mdash; {escape(operation.get('summary', ''))}</summary><p>{escape(operation.get('description', ''))}</p>"
+    yield f" &mdash; {_prose(operation.get('summary', ''))}</summary><p>{_prose(operation.get('description', ''))}</p>"
     if parameters := operation.get("parameters"):
         yield "<table>"
         for one in parameters:
             needed = "required" if one.get("required") else ""
-            said = escape(one.get("description", ""))
+            said = _prose(one.get("description", ""))
             yield f"<tr><td><code>{escape(one['name'])}</code></td><td>{needed}</td><td>{said}</td></tr>"
         yield "</table>"
     yield "<table>"
     for status, answer in operation["responses"].items():
-        yield f"<tr><td>{escape(str(status))}</td><td>{escape(answer.get('description', ''))}</td></tr>"
+        yield f"<tr><td>{escape(str(status))}</td><td>{_prose(answer.get('description', ''))}</td></tr>"
     yield "</table></details>"
+
+
+def _prose(text: str) -> str:
+    """HTML of a text in which code stands in backticks."""
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(text))

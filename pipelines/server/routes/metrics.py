@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from pipelines.flow_runs import Metric
-from pipelines.server.moments import Moment, moment_of
+from pipelines.server.moments import Moment
 from pipelines.server.operations import USUAL_LIMIT, Cursor, Limit, answers, json_answer, known_parameters
 from pipelines.server.paging import page_dict, read_cursor, write_cursor
 from pipelines.server.problems import ApiProblem
@@ -36,8 +36,8 @@ async def metrics(
         str | None,
         Query(max_length=2000, description="Of one: datasets/orders_tidy, warehouse/shop.sales.orders."),
     ] = None,
-    since: Annotated[Moment, Query(description="Of runs that were not created before then.")] = None,
-    until: Annotated[Moment, Query(description="Of runs that were created before then.")] = None,
+    since: Annotated[Moment | None, Query(description="Of runs that were not created before then.")] = None,
+    until: Annotated[Moment | None, Query(description="Of runs that were created before then.")] = None,
     limit: Limit = USUAL_LIMIT,
     cursor: Cursor = None,
 ) -> Response:
@@ -46,15 +46,14 @@ async def metrics(
     """
     known_connection(here.project, flow)
     after: Any = read_cursor(cursor, (int if by == "run" else str, int))
-    ends = [one for one in (moment_of(until), _end_of(after)) if one]
-    began = moment_of(since)
+    ends = [one for one in (until, _end_of(after)) if one]
 
     def work() -> dict[str, Any]:
         found = here.runs.metrics(
             by,
             flow=flow,
             dataset=dataset,
-            since=began,
+            since=since,
             until=min(ends, default=None),
             limit=limit + 1,
             offset=after[1] if after else 0,

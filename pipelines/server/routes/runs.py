@@ -17,7 +17,7 @@ from pipelines.flow_runs.ledger import RunRow
 from pipelines.flow_runs.logs import run_log
 from pipelines.flow_runs.model import LOST
 from pipelines.project import Project
-from pipelines.server.moments import Moment, moment_of
+from pipelines.server.moments import Moment
 from pipelines.server.operations import USUAL_LIMIT, Cursor, Limit, answers, json_answer, known_parameters
 from pipelines.server.paging import page_dict, read_cursor, write_cursor
 from pipelines.server.problems import ApiProblem
@@ -47,20 +47,19 @@ async def flow_runs(
     here: Here,
     flow: Flow = None,
     status: Annotated[Status | None, Query(description="That ended, or stand, so.")] = None,
-    since: Annotated[Moment, Query(description="Of runs that were not created before then.")] = None,
-    until: Annotated[Moment, Query(description="Of runs that were created before then.")] = None,
+    since: Annotated[Moment | None, Query(description="Of runs that were not created before then.")] = None,
+    until: Annotated[Moment | None, Query(description="Of runs that were created before then.")] = None,
     limit: Limit = USUAL_LIMIT,
     cursor: Cursor = None,
 ) -> Response:
     """The newest first: a connection's part of a run of Dagster, and that of all that hangs from it."""
     known_connection(here.project, flow)
     before = read_cursor(cursor, (int, str))
-    began, ended = moment_of(since), moment_of(until)
 
     def work() -> dict[str, Any]:
         place = (min(before[0], LARGEST), before[1]) if before else None
         found = here.runs.find(
-            flow=flow, status=status, since=began, until=ended, before=place, limit=limit + 1
+            flow=flow, status=status, since=since, until=until, before=place, limit=limit + 1
         )
         shown = found[:limit]
         last = (shown[-1].run_number, shown[-1].flow) if len(found) > limit else None
@@ -146,16 +145,15 @@ async def external_runs(
         RunStatus | None,
         Query(description="That ended, or stand, so; of the newest 10,000 of each connection."),
     ] = None,
-    since: Annotated[Moment, Query(description="That were not started before then.")] = None,
+    since: Annotated[Moment | None, Query(description="That were not started before then.")] = None,
     limit: Limit = USUAL_LIMIT,
 ) -> Response:
     """dbt's, Airflow's, Spark's, as connections told of them; the newest first."""
     known_connection(here.project, connection)
-    began = moment_of(since)
     names = [connection] if connection else list(here.project.connections)
 
     def work() -> dict[str, Any]:
-        found = read_external_runs(here.store, names, status=status, since=began, limit=limit)
+        found = read_external_runs(here.store, names, status=status, since=since, limit=limit)
         return {"items": found}
 
     return json_answer(await to_thread.run_sync(work))

@@ -161,6 +161,12 @@ def test_what_cannot_be_answered_is_told(api, path, status):
     assert api.get(path).status_code == status
 
 
+def test_a_moment_that_is_none_is_told_with_what_to_write(api):
+    assert api.get("runs?since=yesterday").json()["detail"] == (
+        "since: yesterday is no moment; write 2026-11-20, 2026-11-20T15:00 (UTC), or 7d, 12h, 30m"
+    )
+
+
 def test_prometheus_is_told_of_the_last_run_of_each_flow(url, known):
     families = text_string_to_metric_families(httpx.get(f"{url}/metrics").text)
     told = {(s.name, *s.labels.values()): s.value for family in families for s in family.samples}
