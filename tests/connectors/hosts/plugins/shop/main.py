@@ -121,8 +121,9 @@ def surroundings(resolver, spec, parent):
 
 
 def noisy(resolver, spec, parent):
-    print("plain words about", spec.token)
-    print('{"level": "error", "table": "noisy"}\n[1]\n' + "y" * 100_000)
+    # Each in one piece: what other threads log would come between.
+    sys.stdout.write(f"plain words about {spec.token}\n")
+    sys.stdout.write('{"level": "error", "table": "noisy"}\n[1]\n' + "y" * 100_000 + "\n")
     print("before ", end="")
     sys.stderr.write("on the other stream\n")
     yield {"id": 1, "name": "heard"}
