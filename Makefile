@@ -10,6 +10,9 @@ INSTALL := VIRTUAL_ENV=$(abspath $(VENV)) $(UV) pip install --quiet
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" pyproject.toml --group build
 
+# Each command is a process, and the tests start hundreds: without byte code every one of them compiles Dagster anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # A file's tests share what they start, so they stay together.
 AT_ONCE := --numprocesses auto --maxprocesses 4 --dist loadfile
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,12 +106,41 @@ def shop(shop_folder: Path) -> Iterator[Shop]:
             shop.close()
 
 
+@contextmanager
+def copy_served(shop_folder: Path, folder: Path) -> Iterator[Shop]:
+    shutil.copytree(shop_folder, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HEADWATER_SECRET_KEY", KEY)
+        with serving(folder) as url:
+            shop = Shop(folder, f"{url}/nexla")
+            yield shop
+            shop.close()
+
+
 @pytest.fixture
-def own_shop(shop_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+def own_shop(shop_folder: Path, tmp_path: Path) -> Iterator[Shop]:
     """For a test that writes."""
-    monkeypatch.setenv("HEADWATER_SECRET_KEY", KEY)
-    folder = shutil.copytree(shop_folder, tmp_path / "project")
-    with serving(folder) as url:
-        shop = Shop(folder, f"{url}/nexla")
+    with copy_served(shop_folder, tmp_path / "project") as shop:
         yield shop
-        shop.close()
+
+
+@pytest.fixture(scope="module")
+def refusing_shop(shop_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """For tests all of whose writing is refused."""
+    with copy_served(shop_folder, tmp_path_factory.mktemp("refusing") / "project") as shop:
+        yield shop
+
+
+@contextmanager
+def raw_requests(shop: Shop) -> Iterator[httpx.Client]:
+    """Requests as they are, with a key that may write."""
+    found = httpx.post(f"{shop.url}/token", headers={"Authorization": f"Basic {shop.key()}"}).json()
+    bearer = {"Authorization": f"Bearer {found['access_token']}"}
+    with httpx.Client(base_url=shop.url, headers=bearer, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def refused(refusing_shop: Shop) -> Iterator[httpx.Client]:
+    with raw_requests(refusing_shop) as client:
+        yield client

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
 
 from pipelines.client import ApiError
 from pipelines.server.nexla import shapes
 from tests.pipelines.server.conftest import until
+from tests.pipelines.server.nexla.conftest import raw_requests
 from tests.pipelines.server.nexla.test_nexla_writing import named
 
 CODE = [{"operation": "rename", "spec": {"fields": {"id": "number"}}}]
 DEEP: object = "x"
 for _ in range(300):
     DEEP = {"a": DEEP}
-
-
-@pytest.fixture
-def raw(own_shop):
-    """Requests as they are, with a key that may write."""
-    key = own_shop.key()
-    found = httpx.post(f"{own_shop.url}/token", headers={"Authorization": f"Basic {key}"}).json()
-    with httpx.Client(
-        base_url=own_shop.url, headers={"Authorization": f"Bearer {found['access_token']}"}, timeout=30
-    ) as client:
-        yield client
 
 
 @pytest.mark.parametrize(
@@ -35,8 +24,8 @@ def raw(own_shop):
         {"tags": DEEP},
     ],
 )
-def test_what_no_client_could_read_again_is_refused(raw, given):
-    answer = raw.post("/transforms", json={"name": "t", "code": CODE, **given})
+def test_what_no_client_could_read_again_is_refused(refused, given):
+    answer = refused.post("/transforms", json={"name": "t", "code": CODE, **given})
     assert answer.status_code == 400
     assert answer.json()["message"]
 
@@ -84,36 +73,37 @@ def test_what_an_object_is_for_good_cannot_be_changed(own_shop):
         (f"/data_sets?page={'9' * 5000}", 400),
     ],
 )
-def test_numbers_without_end_are_none(raw, path, status):
-    answer = raw.get(path)
+def test_numbers_without_end_are_none(refused, path, status):
+    answer = refused.get(path)
     assert answer.status_code == status
     assert answer.json()["error"]
 
 
-def test_a_project_that_is_broken_meanwhile_is_no_fault_of_the_request(own_shop, raw):
+def test_a_project_that_is_broken_meanwhile_is_no_fault_of_the_request(own_shop):
     file = own_shop.folder / "headwater.yaml"
     whole = file.read_text()
     asked = {"name": "t", "code": CODE}
-    file.write_text("connections: [")
-    answer = raw.post("/transforms", json=asked)
-    assert (answer.status_code, "not YAML" in answer.json()["message"]) == (409, True)
-    file.unlink()
-    answer = raw.post("/transforms", json=asked)
-    assert (answer.status_code, "cannot be read" in answer.json()["message"]) == (409, True)
-    file.write_text(whole)
-    assert raw.post("/transforms", json=asked).status_code == 200
+    with raw_requests(own_shop) as raw:
+        file.write_text("connections: [")
+        answer = raw.post("/transforms", json=asked)
+        assert (answer.status_code, "not YAML" in answer.json()["message"]) == (409, True)
+        file.unlink()
+        answer = raw.post("/transforms", json=asked)
+        assert (answer.status_code, "cannot be read" in answer.json()["message"]) == (409, True)
+        file.write_text(whole)
+        assert raw.post("/transforms", json=asked).status_code == 200
 
 
-def test_a_failure_by_no_purpose_is_told_and_the_connection_goes_on(raw, monkeypatch):
-    until(lambda: raw.get("/transforms").status_code == 200)
+def test_a_failure_by_no_purpose_is_told_and_the_connection_goes_on(refused, monkeypatch):
+    until(lambda: refused.get("/transforms").status_code == 200)
 
     def fail(*_, **__):
         raise ZeroDivisionError("hidden")
 
     with monkeypatch.context() as patch:
         patch.setattr(shapes.Shapes, "transform", fail)
-        answer = raw.get("/transforms")
+        answer = refused.get("/transforms")
         assert answer.status_code == 500
         assert answer.json()["message"].startswith("the server failed")
         assert "hidden" not in answer.text
-    assert raw.get("/transforms").status_code == 200
+    assert refused.get("/transforms").status_code == 200

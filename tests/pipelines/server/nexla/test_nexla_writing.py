@@ -151,14 +151,12 @@ def test_what_is_used_or_stands_in_the_file_stays(own_shop, client):
         },
     ],
 )
-def test_a_data_set_that_cannot_be_is_refused(own_shop, client, wish):
-    tidy = named(client.nexsets.list(), "tidy")
-    bearer = {"Authorization": f"Bearer {own_shop.key()}"}
-    body = {"name": "x", "parent_data_set_id": tidy.id, **wish}
-    refused = httpx.post(f"{own_shop.url}/data_sets", json=body, headers=bearer)
-    assert refused.status_code == 400, refused.text
-    assert refused.json()["message"]
-    assert {name for kind, name in read_project(own_shop.folder).overlay if kind == "dataset"} == set()
+def test_a_data_set_that_cannot_be_is_refused(refusing_shop, refused, wish):
+    tidy = named(refusing_shop.ours().nexsets.list(), "tidy")
+    answer = refused.post("/data_sets", json={"name": "x", "parent_data_set_id": tidy.id, **wish})
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["message"]
+    assert {name for kind, name in read_project(refusing_shop.folder).overlay if kind == "dataset"} == set()
 
 
 def test_sources_that_would_run_code_or_leave_the_project_are_refused(own_shop, client, monkeypatch):
