@@ -269,7 +269,7 @@ def made_notes(made: DatasetOutcome | SinkOutcome) -> list[str]:
         first = faults[0]
         where = f"{first['pointer']}: " if first["pointer"] else ""
         notes.append(
-            f"{getattr(made, 'invalid', 0):,} records are invalid, the first: {where}{first['message']} "
+            f"{getattr(made, 'invalid', 0):,} invalid, the first: {where}{first['message']} "
             f"(headwater quarantine show {made.dataset})"
         )
     return notes

@@ -168,7 +168,7 @@ class _Derivation(DatasetWork):
             if self.invalid and rules.on_invalid == "fail":
                 first = self.faults[0]
                 raise DatasetError(
-                    f"{self.invalid} records are invalid, the first: {first['pointer']} {first['message']}",
+                    f"{self.invalid:,} invalid, the first: {first['pointer']} {first['message']}",
                     hint="mend the source, or set on_invalid to quarantine or warn",
                 )
         self.size_bytes = part.size_bytes

@@ -193,7 +193,7 @@ def test_fail_leaves_the_dataset_as_it_was(shop):
     outcome = shop.derive("d")
     assert outcome.status == "FAILED"
     assert outcome.error is not None
-    assert outcome.error.startswith("2 records are invalid, the first: /id ")
+    assert outcome.error.startswith("2 invalid, the first: /id ")
     assert "set on_invalid to quarantine or warn" in outcome.error
     assert "77" not in outcome.error
     assert "88" not in outcome.error
