@@ -14,8 +14,7 @@ def reached_dict(graph: LineageGraph, higher: Lifted | None, found: Neighbourhoo
     resources, where that was asked.
     """
     answer = {"id": found.start, "direction": found.direction, "as_of": graph.as_of}
-    ids = set(found.distances)
-    nodes = graph.resources(ids) if higher is None else higher.nodes(ids)
+    nodes = graph.resources_at(found.nodes) if higher is None else higher.nodes(set(found.distances))
     told = [{**one, "distance": found.distances[one["id"]]} for one in nodes]
     told.sort(key=lambda one: (one["distance"], one["id"]))
     if higher is not None:

@@ -109,6 +109,11 @@ class Neighbourhood:
         self.start = start
         self.direction = direction
 
+    @property
+    def nodes(self) -> Numbers:
+        """The numbers of what was reached, in the order of `distances`: the nearest first."""
+        return self._reached.nodes
+
     @cached_property
     def distances(self) -> Mapping[str, int]:
         ids = self._graph.ids_of(self._reached.nodes)

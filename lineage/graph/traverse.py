@@ -27,6 +27,12 @@ __all__ = ["Direction", "LineageGraph", "Neighbourhood"]
 
 DIRECTIONS: tuple[Direction, ...] = ("upstream", "downstream")
 MAX_NAMED = 10
+# Of the columns that rows of all kinds share those that a kind has, and that are shown.
+_OF_NODES = (
+    "key, aliases, connection, entity_type, databuilder_id, parent_id, title, database, schema, body, facets, "
+    "inferred, usage"
+)
+_OF_EDGES = "from_id, to_id, level, edge_kind, clauses, expression, provenance"
 
 
 class _Links(NamedTuple):
@@ -82,12 +88,12 @@ class LineageGraph(Questions):
     @cached_property
     def nodes(self) -> pa.Table:
         """Rows of kind node: key (the id), aliases, connection, entity_type, ..., body (JSON of the set fields)."""
-        return self._read("SELECT * FROM graph_row WHERE kind = 'node' ORDER BY key")
+        return self._read(f"SELECT {_OF_NODES} FROM graph_row WHERE kind = 'node' ORDER BY key")
 
     @cached_property
     def edge_rows(self) -> pa.Table:
         """Rows of kind edge: from_id, to_id, level, edge_kind, clauses, expression, provenance; by ends."""
-        return self._read("SELECT * FROM graph_row WHERE kind = 'edge' ORDER BY from_id, to_id")
+        return self._read(f"SELECT {_OF_EDGES} FROM graph_row WHERE kind = 'edge' ORDER BY from_id, to_id")
 
     @cached_property
     def queries(self) -> dict[str, str | None]:

@@ -15,6 +15,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from connectors.errors import StoreError
 
 FORMAT = "2"
@@ -135,6 +137,14 @@ class Ledger:
         """The rows that a query gives."""
         with self._explained():
             return self._connection().execute(query, values).fetchall()
+
+    def ask_at_once(self, columns: Sequence[str], query: str, values: Sequence[Any] = ()) -> list[Any]:
+        """The rows of columns without floating point, in no order, as one value. Python's module lets the other threads
+        run before each row, and in a server that has much to do the wait for the next turn is what a row costs.
+        """
+        whole = f"SELECT json_group_array(json_array({', '.join(columns)})) FROM ({query})"
+        rows: list[Any] = orjson.loads(self.ask(whole, values)[0][0])
+        return rows
 
     def _put(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         with self._explained():
@@ -299,16 +309,14 @@ class Ledger:
     def parts(self, numbers: Sequence[int]) -> dict[int, list[PartRow]]:
         """What runs did, by run."""
         found: dict[int, list[PartRow]] = {number: [] for number in numbers}
-        columns = ", ".join(_PART_COLUMNS)
         for start in range(0, len(numbers), 500):
             some = list(numbers[start : start + 500])
             marks = ", ".join("?" * len(some))
-            query = (
-                f"SELECT {columns} FROM part WHERE number IN ({marks}) ORDER BY number, started_ms, dataset"
-            )
-            for row in self.ask(query, some):
+            for row in self.ask_at_once(_PART_COLUMNS, f"SELECT * FROM part WHERE number IN ({marks})", some):
                 one = PartRow(*row)
                 found[one.number].append(one)
+        for parts in found.values():
+            parts.sort(key=lambda one: (one.started_ms or 0, one.dataset, one.partition))
         return found
 
     def put_parts(self, parts: Iterable[PartRow]) -> None:

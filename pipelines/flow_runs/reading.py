@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Literal
 
 from connectors.errors import RunError
@@ -14,7 +15,9 @@ from pipelines.flows import datasets_of
 from pipelines.project import Project
 from pipelines.statuses import QUEUED, RUNNING
 
-_PAGE = 200
+_LARGE_PAGE = 200
+_SUMS = ("name", "records", "size_bytes", "errors", "quarantined", "runs")
+_name = attrgetter("dataset")
 
 
 class FlowRuns:
@@ -49,15 +52,16 @@ class FlowRuns:
         """
         found: list[FlowRun] = []
         last = before[0] + 1 if before else None
+        page = limit
         while len(found) < limit:
-            numbers = self._numbers(flow, since, until, last, max(_PAGE, limit), status)
+            numbers = self._numbers(flow, since, until, last, page, status)
             for one in self._of(numbers):
                 known = before is not None and (-one.run_number, one.flow) <= (-before[0], before[1])
                 if not known and flow in (None, one.flow) and status in (None, one.status):
                     found.append(one)
-            if len(numbers) < max(_PAGE, limit):
+            if len(numbers) < page:
                 break
-            last = numbers[-1]
+            last, page = numbers[-1], max(_LARGE_PAGE, limit)
         return found[:limit]
 
     def run(self, text: str) -> RunRow:
@@ -78,7 +82,7 @@ class FlowRuns:
 
     def of_run(self, run: RunRow) -> list[FlowRun]:
         """Its flow runs; none where it is of no flow that the project has."""
-        return list(self._of([run.number]))
+        return list(self._of_run(run, self._ledger.parts([run.number])[run.number]))
 
     def metrics(
         self,
@@ -97,30 +101,35 @@ class FlowRuns:
         gave, `datasets/<name>` or `sinks/<sink>/<dataset>`; `together` sums all datasets, under no name.
         """
         where, values = self._where(flow, dataset, since, until, whose)
-        sums = ", ".join(f"sum(p.{name})" for name in ("records", "size_bytes", "errors", "quarantined"))
+        sums = ", ".join(f"sum(p.{one}) AS {one}" for one in _SUMS[1:5])
         rest = "LIMIT ? OFFSET ?"
         values += [-1 if limit is None else limit, offset]
         day = "date(p.number / 1000, 'unixepoch')"
         name = "''" if together else "p.dataset"
         if by == "day":
-            query = f"SELECT {name} AS name, {sums}, count(DISTINCT p.number), {day} AS day FROM part p WHERE {where} "
-            rows = self._ledger.ask(f"{query} GROUP BY day, name ORDER BY day DESC, name {rest}", values)
-            return [Metric(*row) for row in rows]
+            query = (
+                f"SELECT {name} AS name, {sums}, count(DISTINCT p.number) AS runs, {day} AS day FROM part p "
+            )
+            query += f"WHERE {where} GROUP BY day, name ORDER BY day DESC, name {rest}"
+            found = [Metric(*row) for row in self._ledger.ask_at_once((*_SUMS, "day"), query, values)]
+            return sorted(sorted(found, key=_name), key=attrgetter("day"), reverse=True)
         query = (
-            f"SELECT {name} AS name, {sums}, 1, {day}, p.number, r.id, group_concat(p.status), min(p.started_ms), "
-            f"max(p.ended_ms) FROM part p JOIN run r ON r.number = p.number WHERE {where} "
+            f"SELECT {name} AS name, {sums}, 1 AS runs, {day} AS day, p.number AS number, r.id AS id, "
+            "group_concat(p.status) AS statuses, min(p.started_ms) AS started, max(p.ended_ms) AS ended "
+            f"FROM part p JOIN run r ON r.number = p.number WHERE {where} "
             f"GROUP BY p.number, name ORDER BY p.number DESC, name {rest}"
         )
-        rows = self._ledger.ask(query, values)
-        return [
+        columns = (*_SUMS, "day", "number", "id", "statuses", "started", "ended")
+        found = [
             replace(
                 Metric(*row[:9]),
                 status=worst(row[9].split(",")),
                 started_at=iso(row[10]),
                 ended_at=iso(row[11]),
             )
-            for row in rows
+            for row in self._ledger.ask_at_once(columns, query, values)
         ]
+        return sorted(sorted(found, key=_name), key=attrgetter("run_number"), reverse=True)
 
     def count_runs(
         self,
@@ -154,8 +163,9 @@ class FlowRuns:
         if before is not None:
             where += " AND p.number < ?"
             values.append(before)
-        query = f"SELECT DISTINCT p.number FROM part p WHERE {where} ORDER BY p.number DESC LIMIT ?"
-        return [int(row[0]) for row in self._ledger.ask(query, [*values, limit])]
+        query = f"SELECT DISTINCT p.number AS number FROM part p WHERE {where} ORDER BY p.number DESC LIMIT ?"
+        rows = self._ledger.ask_at_once(["number"], query, [*values, limit])
+        return sorted((row[0] for row in rows), reverse=True)
 
     def numbers(self, flow: str, limit: int) -> list[int]:
         """The numbers of the newest runs that a flow had to do with."""

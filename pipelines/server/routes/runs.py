@@ -75,8 +75,9 @@ async def run(here: Here, text: RunText) -> Response:
     """
 
     def work() -> dict[str, Any]:
-        run_id = here.projected.id_of(text)
-        row = here.projected.row_of(run_id)
+        row = here.projected.row_of(text)
+        run_id = row.id if row else here.projected.id_of(text)
+        row = row or here.projected.row_of(run_id)
         flows = here.runs.of_run(row) if row else []
         return {
             "id": run_id,
