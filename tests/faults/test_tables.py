@@ -25,7 +25,7 @@ from tests.faults.paged_api import SOURCE, PagedApi, one_in_ten
 from tests.faults.test_kill import start_sync
 
 LONG = bool(os.environ.get("HEADWATER_LONG"))
-KILLS = 50 if LONG else 5
+KILLS = 50 if LONG else 3
 DAY = datetime.now(UTC).date().isoformat()  # a snapshot of now is taken of today alone
 ID = [Column("id", pa.int64(), primary_key=True)]
 
