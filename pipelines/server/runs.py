@@ -101,15 +101,21 @@ class ProjectedRuns:
         """A run by its whole id, None until it is projected."""
         return self.ledger.runs_by_id([run_id]).get(run_id)
 
-    def id_of(self, text: str) -> str:
-        """Dagster's id of a run: by its number, its id, or an id's unique beginning or ending.
+    def find(self, text: str) -> tuple[str, RunRow | None]:
+        """Dagster's id of a run, by its number, its id, or an id's unique beginning or ending; and what is known of it,
+        None until it is projected.
 
         Raises RunError where there is no such run, or there are several.
         """
+        row = self.row_of(text)
         # One that was launched a moment ago is not projected yet.
-        if self.row_of(text) or (len(text) == _UUID_LENGTH and self.instance.has_run(text)):
-            return text
-        return self.flow_runs.run(text).id
+        if row is None and not (len(text) == _UUID_LENGTH and self.instance.has_run(text)):
+            row = self.flow_runs.run(text)
+        return (row.id if row else text), row
+
+    def id_of(self, text: str) -> str:
+        """Dagster's id of a run, as `find`."""
+        return self.find(text)[0]
 
     # -- what is new
 

@@ -75,9 +75,7 @@ async def run(here: Here, text: RunText) -> Response:
     """
 
     def work() -> dict[str, Any]:
-        row = here.projected.row_of(text)
-        run_id = row.id if row else here.projected.id_of(text)
-        row = row or here.projected.row_of(run_id)
+        run_id, row = here.projected.find(text)
         flows = here.runs.of_run(row) if row else []
         return {
             "id": run_id,

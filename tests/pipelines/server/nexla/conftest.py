@@ -95,20 +95,8 @@ def shop_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def shop(shop_folder: Path) -> Iterator[Shop]:
-    """For tests that change nothing."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HEADWATER_SECRET_KEY", KEY)
-        with serving(shop_folder) as url:
-            shop = Shop(shop_folder, f"{url}/nexla")
-            yield shop
-            shop.close()
-
-
 @contextmanager
-def copy_served(shop_folder: Path, folder: Path) -> Iterator[Shop]:
-    shutil.copytree(shop_folder, folder)
+def shop_at(folder: Path) -> Iterator[Shop]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HEADWATER_SECRET_KEY", KEY)
         with serving(folder) as url:
@@ -117,17 +105,24 @@ def copy_served(shop_folder: Path, folder: Path) -> Iterator[Shop]:
             shop.close()
 
 
+@pytest.fixture(scope="module")
+def shop(shop_folder: Path) -> Iterator[Shop]:
+    """For tests that change nothing."""
+    with shop_at(shop_folder) as shop:
+        yield shop
+
+
 @pytest.fixture
 def own_shop(shop_folder: Path, tmp_path: Path) -> Iterator[Shop]:
     """For a test that writes."""
-    with copy_served(shop_folder, tmp_path / "project") as shop:
+    with shop_at(shutil.copytree(shop_folder, tmp_path / "project")) as shop:
         yield shop
 
 
 @pytest.fixture(scope="module")
 def refusing_shop(shop_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """For tests all of whose writing is refused."""
-    with copy_served(shop_folder, tmp_path_factory.mktemp("refusing") / "project") as shop:
+    with shop_at(shutil.copytree(shop_folder, tmp_path_factory.mktemp("refusing") / "project")) as shop:
         yield shop
 
 
